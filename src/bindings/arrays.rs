@@ -1,0 +1,144 @@
+//! Python's arrays to rows, results to arrays, errors to exceptions.
+
+use ndarray::{ArrayViewD, IxDyn};
+use numpy::{Element as NumpyElement, PyArrayDyn, PyReadonlyArray1, PyReadonlyArrayDyn};
+use numpy::PyUntypedArrayMethods;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::batch::{Batch, PerRow, Targets};
+use crate::element::{Element, ForElement, for_element};
+use crate::error::Error;
+use crate::row::Statistic;
+use crate::simd::strided::StridedRows;
+use crate::threads;
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> PyErr {
+        let text = error.to_string();
+        match error {
+            Error::UnknownElement(_) => PyTypeError::new_err(text),
+            Error::ThreadsUnavailable { .. } => PyRuntimeError::new_err(text),
+            Error::Interrupted => PyKeyboardInterrupt::new_err(text),
+            _ => PyValueError::new_err(text),
+        }
+    }
+}
+
+/// The bytes of an array of logits.
+pub(super) type Cells<'py> = PyReadonlyArrayDyn<'py, u8>;
+/// Token ids, a row of them for each row of logits.
+pub(super) type TargetIds<'py> = PyReadonlyArrayDyn<'py, i64>;
+
+/// A number, or one for each row.
+#[derive(FromPyObject)]
+pub(super) enum Temperature<'py> {
+    One(f64),
+    Each(PyReadonlyArray1<'py, f64>),
+}
+
+/// What the statistics of a call are computed on.
+pub(super) struct Call<'py> {
+    pub(super) cells: Cells<'py>,
+    pub(super) element: String,
+    pub(super) swapped: bool,
+    pub(super) temperature: Temperature<'py>,
+    pub(super) targets: Option<TargetIds<'py>>,
+    pub(super) ignore_index: Option<i64>,
+    pub(super) threads: Option<i64>,
+}
+
+impl Call<'_> {
+    /// Shape of a result with a value for each row.
+    pub(super) fn row_shape(&self) -> &[usize] {
+        let shape = self.cells.shape();
+        &shape[..shape.len().saturating_sub(2)]
+    }
+
+    /// Shape of a result with a value for each target.
+    pub(super) fn target_shape(&self) -> &[usize] {
+        self.targets.as_ref().map_or(&[], |targets| targets.shape())
+    }
+
+    /// Whether results are float64 even if not asked for.
+    pub(super) fn is_wide(&self) -> bool {
+        self.element == crate::element::Float64::NAME
+    }
+
+    /// Computes a statistic, without the GIL.
+    pub(super) fn compute<T: Statistic>(
+        &self,
+        py: Python<'_>,
+        statistic: &T,
+    ) -> PyResult<T::Output> {
+        let threads = threads::checked(self.threads)?;
+        let rows = StridedRows::new(self.cells.as_array(), self.swapped)?;
+        let temperatures = match &self.temperature {
+            Temperature::One(value) => PerRow::One(*value),
+            Temperature::Each(values) => PerRow::Each(values.as_slice()?),
+        };
+        let targets = match &self.targets {
+            Some(ids) => Some(Targets {
+                values: ids.as_slice()?,
+                per_row: ids.shape().last().copied().unwrap_or(1),
+                ignore: self.ignore_index,
+            }),
+            None => None,
+        };
+        let batch = Batch::new(rows, temperatures, targets)?;
+        let mut signal = None;
+        let mut interrupted = || {
+            signal = Python::attach(|py| py.check_signals()).err();
+            signal.is_some()
+        };
+        let work =
+            Work { batch: &batch, statistic, threads, interrupted: &mut interrupted };
+        let element = &*self.element;
+        let result = py.detach(|| for_element(element, work)?);
+        match signal {
+            Some(raised) => Err(raised),
+            None => Ok(result?),
+        }
+    }
+}
+
+/// A computation that waits for its element type.
+struct Work<'a, T> {
+    batch: &'a Batch<'a>,
+    statistic: &'a T,
+    threads: Option<usize>,
+    interrupted: &'a mut (dyn FnMut() -> bool + Send),
+}
+
+impl<T: Statistic> ForElement for Work<'_, T> {
+    type Output = Result<T::Output, Error>;
+
+    fn run<E: Element>(self) -> Self::Output {
+        self.batch.compute::<E, T>(self.statistic, self.threads, self.interrupted)
+    }
+}
+
+/// An array that owns its values.
+pub(super) fn array<'py, T: NumpyElement + Copy>(
+    py: Python<'py>,
+    shape: &[usize],
+    values: &[T],
+) -> PyResult<Bound<'py, PyAny>> {
+    let view = ArrayViewD::from_shape(IxDyn(shape), values)
+        .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    Ok(PyArrayDyn::from_array(py, &view).into_any())
+}
+
+/// An array of `f64`, or of `f32` if that is wide enough.
+pub(super) fn real<'py>(
+    py: Python<'py>,
+    shape: &[usize],
+    values: &[f64],
+    wide: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    if wide {
+        return array(py, shape, values);
+    }
+    let narrow: Vec<f32> = values.iter().map(|&x| x as f32).collect();
+    array(py, shape, &narrow)
+}

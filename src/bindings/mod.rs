@@ -1,0 +1,22 @@
+//! The private Python module; the one folder that knows of Python.
+#![forbid(unsafe_code)]
+
+mod arrays;
+mod runtime;
+mod stats;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use super::runtime::{
+        instruction_sets, num_threads, set_num_threads, use_instruction_set,
+    };
+    #[pymodule_export]
+    use super::stats::{entropy, log_prob, logsumexp, rank, token_stats, varentropy};
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals, reason = "Python's name for it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

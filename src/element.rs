@@ -1,0 +1,175 @@
+//! The element types of logit arrays, and the float type each is computed in.
+
+use crate::error::Error;
+use crate::math::exp2::Exp2;
+use crate::simd::portable::{widen_bf16, widen_f16};
+use crate::simd::{Lanes, Simd};
+
+/// The float types that lanes have.
+pub trait Real: Exp2 + Copy + PartialOrd + Send + Sync + 'static {
+    /// Smallest value.
+    const NEG_INFINITY: Self;
+    /// Powers of two up to this one, and its inverse, can be multiplied in.
+    const MAX_SCALE: i32;
+    /// Exactly.
+    fn to_f64(self) -> f64;
+    /// Rounded to nearest.
+    fn from_f64(x: f64) -> Self;
+}
+
+impl Real for f32 {
+    const NEG_INFINITY: Self = f32::NEG_INFINITY;
+    const MAX_SCALE: i32 = 100;
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+}
+
+impl Real for f64 {
+    const NEG_INFINITY: Self = f64::NEG_INFINITY;
+    const MAX_SCALE: i32 = 500;
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+}
+
+/// A type of logits as they stand in memory. The bytes are in native order.
+pub trait Element: Copy + Send + Sync + 'static {
+    /// What it is computed in; widening is exact.
+    type Lane: Real;
+    /// A virtual register of them.
+    type Vector<S: Simd>: Lanes<Simd = S, Scalar = Self::Lane>;
+    /// Bytes of one.
+    const SIZE: usize;
+    /// Name, as Python writes it.
+    const NAME: &'static str;
+    /// The code of -inf, which fills up the last registers of a row.
+    const NEG_INFINITY: &'static [u8];
+    /// Elements in the two registers that `load_pair` fills.
+    const PAIR: usize;
+
+    /// `PAIR` elements from the start of `bytes`, in the order of the type's load.
+    fn load_pair<S: Simd>(simd: S, bytes: &[u8]) -> [Self::Vector<S>; 2];
+    /// Whether `load_pair` puts even elements in the first register and odd ones
+    /// in the second.
+    const INTERLEAVED: bool = false;
+    /// The element that `bytes` (its own) hold.
+    fn widen(bytes: &[u8]) -> Self::Lane;
+}
+
+/// IEEE binary32.
+#[derive(Clone, Copy)]
+pub struct Float32;
+/// IEEE binary16.
+#[derive(Clone, Copy)]
+pub struct Float16;
+/// The upper half of a binary32.
+#[derive(Clone, Copy)]
+pub struct BFloat16;
+/// IEEE binary64.
+#[derive(Clone, Copy)]
+pub struct Float64;
+
+impl Element for Float32 {
+    type Lane = f32;
+    type Vector<S: Simd> = S::F32;
+    const SIZE: usize = 4;
+    const NAME: &'static str = "float32";
+    const NEG_INFINITY: &'static [u8] = &f32::NEG_INFINITY.to_ne_bytes();
+    const PAIR: usize = 32;
+
+    #[inline(always)]
+    fn load_pair<S: Simd>(simd: S, bytes: &[u8]) -> [S::F32; 2] {
+        simd.load_f32(bytes)
+    }
+    #[inline(always)]
+    fn widen(bytes: &[u8]) -> f32 {
+        f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+}
+
+impl Element for Float16 {
+    type Lane = f32;
+    type Vector<S: Simd> = S::F32;
+    const SIZE: usize = 2;
+    const NAME: &'static str = "float16";
+    const NEG_INFINITY: &'static [u8] = &0xfc00_u16.to_ne_bytes();
+    const PAIR: usize = 32;
+
+    #[inline(always)]
+    fn load_pair<S: Simd>(simd: S, bytes: &[u8]) -> [S::F32; 2] {
+        simd.load_f16(bytes)
+    }
+    #[inline(always)]
+    fn widen(bytes: &[u8]) -> f32 {
+        widen_f16(u16::from_ne_bytes([bytes[0], bytes[1]]))
+    }
+}
+
+impl Element for BFloat16 {
+    type Lane = f32;
+    type Vector<S: Simd> = S::F32;
+    const SIZE: usize = 2;
+    const NAME: &'static str = "bfloat16";
+    const NEG_INFINITY: &'static [u8] = &0xff80_u16.to_ne_bytes();
+    const PAIR: usize = 32;
+    const INTERLEAVED: bool = true;
+
+    #[inline(always)]
+    fn load_pair<S: Simd>(simd: S, bytes: &[u8]) -> [S::F32; 2] {
+        simd.load_bf16(bytes)
+    }
+    #[inline(always)]
+    fn widen(bytes: &[u8]) -> f32 {
+        widen_bf16(u16::from_ne_bytes([bytes[0], bytes[1]]))
+    }
+}
+
+impl Element for Float64 {
+    type Lane = f64;
+    type Vector<S: Simd> = S::F64;
+    const SIZE: usize = 8;
+    const NAME: &'static str = "float64";
+    const NEG_INFINITY: &'static [u8] = &f64::NEG_INFINITY.to_ne_bytes();
+    const PAIR: usize = 16;
+
+    #[inline(always)]
+    fn load_pair<S: Simd>(simd: S, bytes: &[u8]) -> [S::F64; 2] {
+        simd.load_f64(bytes)
+    }
+    #[inline(always)]
+    fn widen(bytes: &[u8]) -> f64 {
+        let mut own = [0; 8];
+        own.copy_from_slice(&bytes[..8]);
+        f64::from_ne_bytes(own)
+    }
+}
+
+/// Work that is written over any element type.
+pub trait ForElement {
+    /// What the work yields.
+    type Output;
+    /// Does the work for elements of type `E`.
+    fn run<E: Element>(self) -> Self::Output;
+}
+
+/// Runs `work` for the element type of this name.
+pub fn for_element<W: ForElement>(name: &str, work: W) -> Result<W::Output, Error> {
+    match name {
+        Float32::NAME => Ok(work.run::<Float32>()),
+        Float16::NAME => Ok(work.run::<Float16>()),
+        BFloat16::NAME => Ok(work.run::<BFloat16>()),
+        Float64::NAME => Ok(work.run::<Float64>()),
+        _ => Err(Error::UnknownElement(name.into())),
+    }
+}

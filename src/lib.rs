@@ -1,0 +1,24 @@
+//! The core of logitkit: statistics of rows of logits, each logit read once.
+//!
+//! The way of a call:
+//!
+//! ```text
+//! bindings   Python's arguments to typed rows; the GIL released; errors mapped
+//!   batch    rows, and chunks of few long rows, over the threads
+//!     row    one file per statistic, over one shared way of reading a row
+//!       math the exponential
+//!         simd   instruction sets, registers, strided memory: all `unsafe` is here
+//! ```
+//!
+//! `element` names the types of logits, `threads` holds the threads, `error` what
+//! can be wrong. A kernel is written once, over an instruction set
+//! ([`simd::Simd`]) and an element type ([`element::Element`]).
+
+pub mod batch;
+mod bindings;
+pub mod element;
+pub mod error;
+mod math;
+pub mod row;
+pub mod simd;
+pub mod threads;

@@ -1,0 +1,4 @@
+//! Elementary functions over virtual registers.
+#![forbid(unsafe_code)]
+
+pub(crate) mod exp2;

@@ -1,0 +1,41 @@
+//! A row cut up: chunks that may go to different threads, blocks that stay in
+//! the first-level cache, and the padding of the last one.
+//!
+//! Both lengths are fixed, whatever the machine and the number of threads: they
+//! decide how sums are grouped, and so the bits of a result.
+
+use crate::element::Element;
+
+/// Elements of a block: 16 additions (of two weights each) to each of 16 lanes
+/// between two flushes to `f64`, which bounds the rounding of a sum by 17 * 2^-24.
+pub(crate) const BLOCK: usize = 512;
+
+/// Elements of a chunk, the piece of a long row that one thread takes. A chunk
+/// starts from nothing, so it pays for finding its maximum: about six of its 256
+/// blocks are computed twice, which was 6 of 128 at half the length. Less work
+/// than a chunk's (ten microseconds) is not worth another thread anyway.
+pub(crate) const CHUNK: usize = 256 * BLOCK;
+
+/// Room for one block of any element type.
+pub(crate) type Scratch = [u8; BLOCK * 8];
+
+/// Up to [`BLOCK`] elements, filled up to whole registers with -inf.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    /// Whole pairs of registers.
+    pub(crate) bytes: &'a [u8],
+    /// Index in the row of the first element.
+    pub(crate) start: usize,
+}
+
+impl<'a> Block<'a> {
+    /// Fills the first `len` elements of `scratch` up to whole registers.
+    #[inline(always)]
+    pub(crate) fn padded<E: Element>(scratch: &'a mut [u8], len: usize, start: usize) -> Self {
+        let end = len.next_multiple_of(E::PAIR);
+        for cell in scratch[len * E::SIZE..end * E::SIZE].chunks_exact_mut(E::SIZE) {
+            cell.copy_from_slice(E::NEG_INFINITY);
+        }
+        Self { bytes: &scratch[..end * E::SIZE], start }
+    }
+}

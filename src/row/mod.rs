@@ -1,0 +1,66 @@
+//! Statistics of a row: one file each, over one shared way of reading it.
+//!
+//! [`blocks`] cuts a row up, [`moments`] does the arithmetic on a block,
+//! [`accumulator`] carries it from block to block, [`part`] is what is known at
+//! the end and merges, [`read`] runs that over a chunk. A statistic is a [`Plan`]
+//! (what must be known) and a formula on the merged part.
+#![forbid(unsafe_code)]
+
+pub(crate) mod accumulator;
+pub(crate) mod blocks;
+pub(crate) mod entropy;
+pub(crate) mod log_prob;
+pub(crate) mod logsumexp;
+pub(crate) mod moments;
+pub(crate) mod part;
+pub(crate) mod rank;
+pub(crate) mod read;
+pub(crate) mod token_stats;
+pub(crate) mod varentropy;
+
+
+pub use entropy::Entropy;
+pub use log_prob::LogProb;
+pub use logsumexp::LogSumExp;
+pub use rank::Rank;
+pub use token_stats::{TokenStats, TokenStatsColumns};
+pub use varentropy::Varentropy;
+
+use part::Part;
+pub use read::Plan;
+
+/// A row that has been read.
+pub struct Row<'a> {
+    pub(crate) part: Part,
+    pub(crate) temperature: f64,
+    /// The targets' logits; `None` for one to be skipped.
+    pub(crate) target_logits: &'a [Option<f64>],
+    /// For each target, the logits above it.
+    pub(crate) greater: &'a [u64],
+}
+
+/// Columns of results that can be put behind one another.
+pub trait Columns: Default + Send {
+    /// Adds the rows of `later`.
+    fn append(&mut self, later: Self);
+}
+
+impl<T: Send> Columns for Vec<T> {
+    fn append(&mut self, mut later: Self) {
+        if self.is_empty() {
+            *self = later;
+        } else {
+            Vec::append(self, &mut later);
+        }
+    }
+}
+
+/// A statistic of rows.
+pub trait Statistic: Sync {
+    /// Its results, row after row.
+    type Output: Columns;
+    /// What it must know of a row.
+    fn plan(&self) -> Plan;
+    /// Adds the result for a row.
+    fn finish(&self, row: &Row, output: &mut Self::Output);
+}

@@ -1,0 +1,185 @@
+//! Reads a chunk of one row, or of a few neighbouring rows that must be gathered,
+//! with the passes that a statistic needs and no others.
+
+use super::accumulator::Accumulator;
+use super::blocks::{BLOCK, Block, CHUNK, Scratch};
+use super::moments::{count_greater, has_nan};
+use super::part::Part;
+use crate::element::{Element, Real};
+use crate::simd::strided::StridedRows;
+use crate::simd::{Kernel, Lanes, Simd};
+
+/// What must be known of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Ranks of targets only: no weights.
+    Ranks,
+    /// Weights: log-sum-exp, log-probabilities.
+    Weights,
+    /// And their first moment: entropy.
+    Entropy,
+    /// And their second moment: the variance of the surprisal.
+    Varentropy,
+    /// All of it, with ranks.
+    VarentropyAndRanks,
+}
+
+impl Plan {
+    /// Whether logits above the targets' are counted.
+    pub(crate) fn ranks(self) -> bool {
+        matches!(self, Plan::Ranks | Plan::VarentropyAndRanks)
+    }
+}
+
+/// A chunk of a few rows: a single one if the rows are contiguous.
+pub(crate) struct Stretch<'a> {
+    rows: &'a StridedRows<'a>,
+    first_row: usize,
+    /// First element, a multiple of [`CHUNK`], and the one behind the last.
+    start: usize,
+    end: usize,
+    /// The single row, if it can be read where it lies.
+    contiguous: Option<&'a [u8]>,
+    /// For each row, room for a block.
+    scratch: &'a mut [Scratch],
+}
+
+impl<'a> Stretch<'a> {
+    /// The chunk at `start` of the rows from `first_row` on, as many as there is
+    /// `scratch` for.
+    pub(crate) fn new(
+        rows: &'a StridedRows<'a>,
+        first_row: usize,
+        start: usize,
+        scratch: &'a mut [Scratch],
+    ) -> Self {
+        let end = rows.vocab().min(start + CHUNK);
+        let contiguous = rows.is_contiguous().then(|| rows.contiguous_row(first_row));
+        Self { rows, first_row, start, end, contiguous, scratch }
+    }
+
+    /// First elements of the blocks.
+    fn block_starts(&self) -> std::iter::StepBy<std::ops::Range<usize>> {
+        (self.start..self.end).step_by(BLOCK)
+    }
+
+    /// Brings the rows' blocks at `at` into the scratch space, if they can't be
+    /// read where they lie.
+    #[inline(always)]
+    fn gather<E: Element>(&mut self, at: usize) {
+        let len = BLOCK.min(self.end - at);
+        match self.contiguous {
+            None => self.rows.gather(self.first_row, at, len, self.scratch),
+            Some(row) if len < BLOCK => {
+                let rest = &row[at * E::SIZE..(at + len) * E::SIZE];
+                self.scratch[0][..rest.len()].copy_from_slice(rest);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The block at `at` of a row, gathered before.
+    #[inline(always)]
+    fn block<E: Element>(&mut self, row: usize, at: usize) -> Block<'_> {
+        let len = BLOCK.min(self.end - at);
+        match self.contiguous {
+            Some(row) if len == BLOCK => {
+                Block { bytes: &row[at * E::SIZE..][..BLOCK * E::SIZE], start: at }
+            }
+            _ => Block::padded::<E>(&mut self.scratch[row], len, at),
+        }
+    }
+}
+
+/// Reads a stretch.
+pub(crate) struct Read<'a, E: Element> {
+    pub(crate) stretch: Stretch<'a>,
+    pub(crate) plan: Plan,
+    /// One for each row.
+    pub(crate) temperatures: &'a [f64],
+    /// The targets' logits, as many for each row; empty without targets.
+    pub(crate) thresholds: &'a [E::Lane],
+    /// For each threshold, the logits above it are added here.
+    pub(crate) greater: &'a mut [u64],
+    /// One for each row.
+    pub(crate) parts: &'a mut [Part],
+}
+
+impl<E: Element> Kernel for Read<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        // A single target for each row is counted along with the sums.
+        let fused = self.thresholds.len() == self.parts.len();
+        match self.plan {
+            Plan::Ranks => self.ranks(simd),
+            Plan::Weights => self.moments::<S, 0, false>(simd),
+            Plan::Entropy => self.moments::<S, 1, false>(simd),
+            Plan::VarentropyAndRanks if fused => self.moments::<S, 2, true>(simd),
+            Plan::Varentropy | Plan::VarentropyAndRanks => self.moments::<S, 2, false>(simd),
+        }
+    }
+}
+
+impl<E: Element> Read<'_, E> {
+    #[inline(always)]
+    fn moments<S: Simd, const MOMENTS: u8, const COUNT: bool>(&mut self, simd: S) {
+        let (mut one, mut several);
+        let accumulators: &mut [Accumulator<S, E, MOMENTS>] =
+            if let [temperature] = *self.temperatures {
+                let threshold = if COUNT { self.thresholds[0] } else { E::Lane::NEG_INFINITY };
+                one = [Accumulator::new(simd, temperature, threshold)];
+                &mut one
+            } else {
+                several = Vec::with_capacity(self.parts.len());
+                for (i, &temperature) in self.temperatures.iter().enumerate() {
+                    let threshold =
+                        if COUNT { self.thresholds[i] } else { E::Lane::NEG_INFINITY };
+                    several.push(Accumulator::new(simd, temperature, threshold));
+                }
+                &mut several
+            };
+        let count_apart = !COUNT && self.plan.ranks();
+        for at in self.stretch.block_starts() {
+            self.stretch.gather::<E>(at);
+            for (row, accumulator) in accumulators.iter_mut().enumerate() {
+                accumulator.push::<COUNT>(self.stretch.block::<E>(row, at));
+                if count_apart {
+                    self.count(simd, row, at);
+                }
+            }
+        }
+        for (i, accumulator) in accumulators.iter().enumerate() {
+            self.parts[i] = accumulator.finish();
+            if COUNT {
+                self.greater[i] += accumulator.greater();
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn ranks<S: Simd>(&mut self, simd: S) {
+        for part in &mut *self.parts {
+            *part = Part::NONE;
+        }
+        for at in self.stretch.block_starts() {
+            self.stretch.gather::<E>(at);
+            for row in 0..self.parts.len() {
+                self.parts[row].nan |= has_nan::<S, E>(simd, self.stretch.block::<E>(row, at));
+                self.count(simd, row, at);
+            }
+        }
+    }
+
+    /// Counts what is above each target of a row in a block.
+    #[inline(always)]
+    fn count<S: Simd>(&mut self, simd: S, row: usize, at: usize) {
+        let targets = self.thresholds.len() / self.parts.len();
+        let block = self.stretch.block::<E>(row, at);
+        for i in row * targets..(row + 1) * targets {
+            let threshold = E::Vector::splat(simd, self.thresholds[i]);
+            self.greater[i] += count_greater::<S, E>(simd, block, threshold);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The SIMD layer: the one folder with `unsafe` and `std::arch`.
+//!
+//! Kernels are written once over two traits. [`Simd`] is a token: a value of it
+//! proves that the processor has the instruction set, because only the run-time
+//! check in [`isa`] makes one. [`Lanes`] is a *virtual register* with the same
+//! number of lanes on every set (16 of `f32`, 8 of `f64`): one AVX-512 register,
+//! two AVX2 ones, or a plain array. Fixed lanes and fixed reduction trees are
+//! what makes AVX2 and AVX-512 give the same bits.
+//!
+//! # Contract of the operations
+//! * `mul_add`, `mul_sub`: one rounding on AVX2 and AVX-512. The portable set
+//!   rounds twice where the target has no fused instruction (x86-64 baseline),
+//!   never calling a library routine; `fused_mul_sub` is for the place where the
+//!   error of the product must not be lost, and keeps it on every set.
+//! * `max(self, acc)` gives `acc` where either is NaN: a NaN in the data leaves
+//!   the maximum alone (it is found through the sums).
+//! * Comparisons are named for what they do with NaN.
+//! * Loads take bytes, at any alignment, in native byte order.
+//!
+//! An operation enters these traits only together with a kernel that uses it.
+#![allow(
+    unsafe_code,
+    reason = "this folder is where unsafe lives; each block says why it holds"
+)]
+
+pub(crate) mod isa;
+mod powers;
+pub(crate) mod portable;
+pub(crate) mod strided;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+
+
+pub use isa::Isa;
+
+/// A token for an instruction set; the door to its registers.
+pub trait Simd: Copy + Send + Sync + 'static {
+    /// 16 lanes of `f32`.
+    type F32: Lanes<Simd = Self, Scalar = f32>;
+    /// 8 lanes of `f64`.
+    type F64: Lanes<Simd = Self, Scalar = f64>;
+
+    /// 32 `f32` from the first 128 bytes, in order.
+    fn load_f32(self, bytes: &[u8]) -> [Self::F32; 2];
+    /// 16 `f64` from the first 128 bytes, in order.
+    fn load_f64(self, bytes: &[u8]) -> [Self::F64; 2];
+    /// 32 half-precision values from the first 64 bytes, in order.
+    fn load_f16(self, bytes: &[u8]) -> [Self::F32; 2];
+    /// 32 bfloat16 values from the first 64 bytes: the even ones, then the odd
+    /// ones (one operation each; the order of summation is the same on all sets).
+    fn load_bf16(self, bytes: &[u8]) -> [Self::F32; 2];
+    /// Asks for the cache line `ahead` bytes after the start of `bytes`, which
+    /// may lie outside of it (and outside of any array: a prefetch never faults).
+    fn prefetch(self, bytes: &[u8], ahead: usize);
+}
+
+/// A virtual register: `LEN` lanes of one float type.
+pub trait Lanes: Copy {
+    /// The token that makes values of this type.
+    type Simd: Simd;
+    /// `f32` or `f64`.
+    type Scalar: Copy;
+    /// A truth value for each lane.
+    type Mask: Copy;
+    /// A whole number for each lane.
+    type Counter: Copy;
+    /// Number of lanes.
+    const LEN: usize;
+
+    /// The same value in every lane.
+    fn splat(simd: Self::Simd, value: Self::Scalar) -> Self;
+    /// `self + b`
+    fn add(self, b: Self) -> Self;
+    /// `self - b`
+    fn sub(self, b: Self) -> Self;
+    /// `self * b`
+    fn mul(self, b: Self) -> Self;
+    /// `self * b + c`
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self * b - c` with the rounding error of the product kept, on every set.
+    fn fused_mul_sub(self, b: Self, c: Self) -> Self;
+    /// The larger of the two; `acc` where either is NaN.
+    fn max(self, acc: Self) -> Self;
+    /// `2^(k / 8)`, correctly rounded but on the portable set, where `k` stands in
+    /// the low bits of `self = 1.5 * 2^20 + k / 8` (`2^49` for `f64`). The result
+    /// must be a normal number; other arguments give anything.
+    fn power_of_eighths(self) -> Self;
+    /// `self * b + c` in the lanes of `mask`, 0 in the others, whatever they hold.
+    fn mul_add_where(self, b: Self, c: Self, mask: Self::Mask) -> Self;
+    /// Lanes that are not `<= bound`; NaN counts as such.
+    fn not_le(self, bound: Self) -> Self::Mask;
+    /// Lanes that are not `>= bound`; NaN counts as such.
+    fn not_ge(self, bound: Self) -> Self::Mask;
+    /// Both masks.
+    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;
+    /// `self` in the lanes of `mask`, 0 in the others, whatever they held.
+    fn keep(self, mask: Self::Mask) -> Self;
+    /// Whether any lane is `>= bound`; NaN is not.
+    fn any_ge(self, bound: Self) -> bool;
+    /// Whether any lane is NaN.
+    fn any_nan(self) -> bool;
+    /// Bit `i` tells whether lane `i` is `== bound`.
+    fn bits_eq(self, bound: Self) -> u32;
+    /// Zero in every lane.
+    fn counter(simd: Self::Simd) -> Self::Counter;
+    /// `counter`, one more in the lanes that are `> bound`; NaN is not.
+    fn count_gt(self, bound: Self, counter: Self::Counter) -> Self::Counter;
+    /// The sum of the lanes' counters.
+    fn counted(counter: Self::Counter) -> u64;
+    /// The sum of all lanes in `f64`: lane `i` with `i + LEN/2`, then halving.
+    fn sum(self) -> f64;
+    /// The largest lane; no lane may be NaN.
+    fn largest(self) -> Self::Scalar;
+}
+
+/// Work that is compiled once for each instruction set.
+///
+/// `run` and all that it calls in a hot loop must be `#[inline(always)]`: the
+/// instruction set is a property of the function that they are inlined into.
+pub trait Kernel {
+    /// What the work yields.
+    type Output;
+    /// Does the work with the instructions of `S`.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}

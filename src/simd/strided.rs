@@ -1,0 +1,163 @@
+//! Arrays of rows as NumPy lays them out: any strides, any alignment, either
+//! byte order. Contiguous rows are handed out as they are; others are gathered
+//! a block at a time, several neighbouring rows together, so that a cache line
+//! that they share is fetched once.
+
+use std::marker::PhantomData;
+
+use ndarray::{ArrayViewD, Axis};
+
+use crate::error::Error;
+
+/// Rows gathered together: neighbours in memory share cache lines when the
+/// vocabulary is not the last axis (16 `f32` fill one).
+pub(crate) const TILE: usize = 16;
+
+/// A borrowed array of shape `leading + (vocab, item size)`, as bytes.
+#[derive(Debug)]
+pub struct StridedRows<'a> {
+    start: *const u8,
+    leading: Vec<(usize, isize)>,
+    vocab: usize,
+    vocab_stride: isize,
+    item_size: usize,
+    swapped: bool,
+    rows: usize,
+    bytes: PhantomData<&'a [u8]>,
+}
+
+// SAFETY: it is a shared borrow of bytes, as `&[u8]` is, and never written through.
+unsafe impl Send for StridedRows<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for StridedRows<'_> {}
+
+impl<'a> StridedRows<'a> {
+    /// Takes the bytes of an array; the last axis holds the bytes of an item.
+    pub fn new(cells: ArrayViewD<'a, u8>, swapped: bool) -> Result<Self, Error> {
+        let axes: Vec<_> = (0..cells.ndim())
+            .map(|i| (cells.len_of(Axis(i)), cells.stride_of(Axis(i))))
+            .collect();
+        let [leading @ .., (vocab, vocab_stride), (item_size, item_stride)] = axes.as_slice()
+        else {
+            return Err(Error::EmptyVocabulary);
+        };
+        assert!(*item_stride == 1 || *item_size < 2, "the bytes of an item lie together");
+        if *vocab == 0 {
+            return Err(Error::EmptyVocabulary);
+        }
+        Ok(Self {
+            start: cells.as_ptr(),
+            leading: leading.to_vec(),
+            vocab: *vocab,
+            vocab_stride: *vocab_stride,
+            item_size: *item_size,
+            swapped,
+            rows: leading.iter().map(|axis| axis.0).product(),
+            bytes: PhantomData,
+        })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Length of a row.
+    pub fn vocab(&self) -> usize {
+        self.vocab
+    }
+
+    /// Bytes of an item.
+    pub fn item_size(&self) -> usize {
+        self.item_size
+    }
+
+    /// Shape of the array without the vocabulary.
+    pub fn leading_shape(&self) -> Vec<usize> {
+        self.leading.iter().map(|axis| axis.0).collect()
+    }
+
+    /// Whether rows can be read where they lie.
+    pub(crate) fn is_contiguous(&self) -> bool {
+        !self.swapped && (self.vocab == 1 || self.vocab_stride == self.item_size as isize)
+    }
+
+    /// The bytes of a row, which must be contiguous.
+    pub(crate) fn contiguous_row(&self, row: usize) -> &'a [u8] {
+        assert!(self.is_contiguous(), "the row's items lie apart");
+        // SAFETY: `row_start` is the address of item 0 of a row of the borrowed
+        // array; its items follow one another, by the assertion, so all
+        // `vocab * item_size` bytes belong to the array, which outlives 'a.
+        unsafe { std::slice::from_raw_parts(self.row_start(row), self.vocab * self.item_size) }
+    }
+
+    /// Address of item 0 of a row (rows in C order of the leading axes).
+    fn row_start(&self, row: usize) -> *const u8 {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        let mut rest = row;
+        let mut offset = 0;
+        for &(len, stride) in self.leading.iter().rev() {
+            offset += (rest % len) as isize * stride;
+            rest /= len;
+        }
+        // `wrapping_offset`: the offset is that of an item of the array, so the
+        // result lies in it, but that takes no promise here.
+        self.start.wrapping_offset(offset)
+    }
+
+    /// Copies items `from..from + len` of up to [`TILE`] rows from `first_row`
+    /// on, in native byte order, to `out[row - first_row]`.
+    pub(crate) fn gather<const BYTES: usize>(
+        &self,
+        first_row: usize,
+        from: usize,
+        len: usize,
+        out: &mut [[u8; BYTES]],
+    ) {
+        match self.item_size {
+            2 => self.gather_items(first_row, from, len, out, |x: [u8; 2]| swap(x)),
+            4 => self.gather_items(first_row, from, len, out, |x: [u8; 4]| swap(x)),
+            8 => self.gather_items(first_row, from, len, out, |x: [u8; 8]| swap(x)),
+            size => unreachable!("no element type has {size} bytes"),
+        }
+    }
+
+    fn gather_items<const SIZE: usize, const BYTES: usize>(
+        &self,
+        first_row: usize,
+        from: usize,
+        len: usize,
+        out: &mut [[u8; BYTES]],
+        swap: impl Fn([u8; SIZE]) -> [u8; SIZE],
+    ) {
+        assert!(from + len <= self.vocab && SIZE == self.item_size && out.len() <= TILE);
+        let mut starts = [self.start; TILE];
+        for (i, start) in starts[..out.len()].iter_mut().enumerate() {
+            *start = self.row_start(first_row + i);
+        }
+        for item in 0..len {
+            let offset = (from + item) as isize * self.vocab_stride;
+            for (start, out) in starts.iter().zip(out.iter_mut()) {
+                // SAFETY: `start` is the address of item 0 of a row, and `from +
+                // item < vocab`: the address is that of an item of the array,
+                // whose `SIZE` bytes lie together. An array of bytes has no
+                // alignment to keep.
+                let cell = unsafe { start.offset(offset).cast::<[u8; SIZE]>().read() };
+                let cell = if self.swapped { swap(cell) } else { cell };
+                out[item * SIZE..][..SIZE].copy_from_slice(&cell);
+            }
+        }
+    }
+
+    /// One item, in native byte order, in the first `item_size` bytes.
+    pub(crate) fn item(&self, row: usize, index: usize) -> [u8; 8] {
+        let mut out = [[0; 8]];
+        self.gather(row, index, 1, &mut out);
+        out[0]
+    }
+}
+
+fn swap<const SIZE: usize>(mut cell: [u8; SIZE]) -> [u8; SIZE] {
+    cell.reverse();
+    cell
+}
