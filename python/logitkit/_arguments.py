@@ -1,0 +1,164 @@
+"""The other arguments of a statistic, checked and brought to the form the native core takes.
+
+Whether a target lies inside the vocabulary is left to the core, which looks at every target anyway.
+"""
+
+import math
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from logitkit._arrays import Rows, as_array
+
+_INT64 = np.iinfo(np.int64)
+
+
+class Targets(NamedTuple):
+    """Target tokens: int64 of shape ``leading + (per row,)``, and the shape of a result."""
+
+    tokens: NDArray[np.int64]
+    shape: tuple[int, ...]
+
+
+def as_temperature(temperature: ArrayLike, leading: tuple[int, ...]) -> float | NDArray[np.float64]:
+    """Check the temperature: one for all rows, or one for each row in C order."""
+    if type(temperature) is float and 0.0 < temperature < math.inf:
+        return temperature
+    array, holds = as_array(temperature, "temperature")
+    if array.dtype.kind not in "fiu" or holds is not None:
+        raise TypeError(
+            f"temperature of dtype {holds or array.dtype}; expected a real number or an array of "
+            "float64, float32, float16 or integers"
+        )
+    array = array.astype(np.float64, copy=False)
+    allowed = (array > 0.0) & (array < math.inf)
+    if not allowed.all():
+        raise ValueError(
+            f"{first_offender('temperature', ~allowed)} = {array[~allowed][0]} is not a "
+            "temperature: expected a finite number > 0 (in the limit of 0 all probability is on "
+            "the largest logit)"
+        )
+    if not array.ndim:
+        return float(array)
+    try:
+        array = np.broadcast_to(array, leading)
+    except ValueError:
+        raise ValueError(
+            f"temperature of shape {array.shape} does not broadcast to {leading}, the shape of "
+            "logits without the vocabulary axis; expected one number, or one for each row"
+        ) from None
+    return np.ascontiguousarray(array).reshape(-1)
+
+
+def as_scale(base: float | None) -> float:
+    """Return what turns nats into the unit that `base` stands for, as a factor."""
+    if base is None:
+        return 1.0
+    try:
+        base = float(base)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"base={base!r} is not a number; expected None for nats, 2 for bits, or any base > 1"
+        ) from None
+    if not 1.0 < base < math.inf:
+        raise ValueError(f"base={base}; expected None for nats, 2 for bits, or any finite base > 1")
+    return 1.0 / math.log(base)
+
+
+def as_targets(targets: ArrayLike, leading: tuple[int, ...]) -> Targets:
+    """Check targets of shape `leading`, or with one more trailing axis for several in each row."""
+    array, holds = as_array(targets, "targets")
+    if array.dtype.kind not in "iu" or holds is not None:
+        raise TypeError(
+            f"targets of dtype {holds or array.dtype}; expected integers (token ids): convert with "
+            "np.asarray(targets, dtype=np.int64)"
+        )
+    shape = array.shape
+    if shape != leading and shape[:-1] != leading:
+        raise ValueError(
+            f"targets of shape {shape}; expected {leading}, the shape of logits without the "
+            f"vocabulary axis, or {_several(leading)} for m targets in each row"
+        )
+    if array.dtype.kind == "u" and (beyond := array > _INT64.max).any():
+        raise ValueError(
+            f"{first_offender('targets', beyond)} = {array[beyond][0]} is not a token id: to "
+            "skip such targets store them as -1 in a signed dtype and pass ignore_index=-1"
+        )
+    tokens = np.ascontiguousarray(array, dtype=np.int64)
+    per_row = shape[-1] if len(shape) > len(leading) else 1
+    return Targets(tokens.reshape((*leading, per_row)), shape)
+
+
+def as_ignore_index(ignore_index: int | None) -> int | None:
+    """Check the target that marks a skipped one; None if there is no such."""
+    if ignore_index is None:
+        return None
+    value = _as_int(ignore_index, "ignore_index", "None, or the target that marks a skipped one")
+    if not _INT64.min <= value <= _INT64.max:
+        raise ValueError(f"ignore_index={value} does not fit int64; targets cannot equal it")
+    return value
+
+
+def as_threads(threads: int | None) -> int | None:
+    """Check a number of threads; None for the package's setting."""
+    if threads is None:
+        return None
+    value = _as_int(threads, "threads", "None for the package's setting, or an int >= 1")
+    if not 1 <= value <= _INT64.max:
+        raise ValueError(
+            f"threads={value}; expected None for the package's setting, or an int >= 1"
+        )
+    return value
+
+
+def result_shape(rows: Rows, keepdims: bool) -> tuple[int, ...]:
+    """Return the shape of a result with one number for each row."""
+    if not keepdims:
+        return rows.leading
+    return (*rows.leading[: rows.axis], 1, *rows.leading[rows.axis :])
+
+
+def check_out(
+    out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any] | type[np.generic]
+) -> None:
+    """Refuse an `out` that cannot take the result, before any work is done for it."""
+    if out is None:
+        return
+    expected = f"expected a writeable numpy.ndarray of shape {shape} and dtype {np.dtype(dtype)}"
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out is a {type(out).__name__}; {expected}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}; {expected}")
+    if out.dtype != dtype:
+        raise TypeError(f"out has dtype {out.dtype}; {expected}")
+    if not out.flags.writeable:
+        raise ValueError(f"out is read-only; {expected}")
+
+
+def deliver(result: NDArray[Any], shape: tuple[int, ...], out: NDArray[Any] | None = None) -> Any:
+    """Give the result its final shape, in `out` if given; a single number is a NumPy scalar."""
+    if out is not None:
+        out[...] = result.reshape(shape)
+        return out
+    if result.shape != shape:
+        result = result.reshape(shape)
+    return result if shape else result[()]
+
+
+def first_offender(name: str, offends: NDArray[np.bool_]) -> str:
+    """Name the first element of an argument that offends, as one would index it."""
+    index = np.argwhere(offends)[0].tolist()
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+def _several(leading: tuple[int, ...]) -> str:
+    return f"({''.join(f'{n}, ' for n in leading)}m)"
+
+
+def _as_int(given: Any, name: str, expected: str) -> int:
+    try:
+        return operator.index(given)
+    except TypeError:
+        raise TypeError(f"{name}={given!r} is not an int; expected {expected}") from None

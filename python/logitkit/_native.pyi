@@ -1,0 +1,106 @@
+"""The Rust core, as Python sees it; private: use the functions of `logitkit`.
+
+Every function that takes logits takes them as `cells`: the bytes of the array, ``uint8`` of shape
+``leading + (vocab, itemsize)``, any strides. ``element`` names what the bytes are (``"float32"``,
+``"float16"``, ``"bfloat16"``, ``"float64"``), ``swapped`` says that they are not in native byte
+order. ``temperature`` is a number, or one number per row (rows in C order). ``scale`` multiplies
+the surprisal: 1 for nats, 1 / ln(base) otherwise. ``threads`` is None for the package's setting.
+Results have the leading shape; their dtype is float64 if ``wide`` or if the logits are float64,
+float32 otherwise. Targets are int64 of shape ``leading + (targets per row,)``.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Cells: TypeAlias = NDArray[np.uint8]
+_Element: TypeAlias = Literal["float32", "float16", "bfloat16", "float64"]
+_PerRow: TypeAlias = float | NDArray[np.float64]
+_Targets: TypeAlias = NDArray[np.int64]
+_Real: TypeAlias = NDArray[Any]
+
+__version__: str
+
+def logsumexp(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    temperature: _PerRow,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def entropy(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    temperature: _PerRow,
+    scale: float,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def varentropy(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    temperature: _PerRow,
+    scale: float,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def log_prob(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    targets: _Targets,
+    ignore_index: int | None,
+    temperature: _PerRow,
+    scale: float,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def rank(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    targets: _Targets,
+    ignore_index: int | None,
+    threads: int | None,
+) -> NDArray[np.int64]: ...
+def token_stats(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    targets: _Targets | None,
+    ignore_index: int | None,
+    temperature: _PerRow,
+    scale: float,
+    wide: bool,
+    threads: int | None,
+) -> tuple[
+    _Real,  # max
+    NDArray[np.int64],  # argmax
+    _Real,  # logsumexp
+    _Real,  # entropy
+    _Real,  # varentropy
+    _Real,  # max_prob
+    NDArray[np.bool_],  # valid
+    _Real | None,  # log_prob, shape of targets
+    NDArray[np.int64] | None,  # rank, shape of targets
+]: ...
+def set_num_threads(threads: int | None) -> None: ...
+def num_threads() -> tuple[int, str]:
+    """The number of threads a parallel call uses now, and where it came from.
+
+    The source is ``"set_num_threads"``, the name of an environment variable, or
+    ``"available cores"``.
+    """
+
+def instruction_sets() -> tuple[list[str], str]:
+    """The instruction sets this machine has, best last, and the one in use."""
+
+def use_instruction_set(name: str | None) -> None:
+    """Take this instruction set from now on, None: the one `LOGITKIT_ISA` or the machine gives.
+
+    For tests and benchmarks, which run the same process on every set.
+    """

@@ -1,0 +1,201 @@
+"""The command ``logitkit``: its arguments, and what it prints.
+
+Exit status: 0; 1 if a file is at fault; 2 if the arguments are; 128 plus the number of the signal
+that ended it. An error is one line on standard error.
+"""
+
+import argparse
+import io
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+from logitkit import __version__
+from logitkit.io import OUTPUT_SUFFIXES, DataError, TensorFile, expand_inputs, open_tensor_file
+from logitkit.io.tensor import LOGIT_ELEMENTS
+from logitkit.jobs import score
+
+_FILE_ERROR = 1
+_USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The arguments; default: those of the process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A name in a file, or of one, may hold what the terminal cannot show.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    _exit_on_signals()
+    try:
+        options = _parser().parse_args(arguments)
+        options.run(options)
+        return 0
+    except KeyboardInterrupt:
+        return _fail("interrupted", 128 + signal.SIGINT)
+    except OSError as error:
+        name = "" if error.filename is None else f"{error.filename}: "
+        return _fail(f"{name}{error.strerror or error}", _FILE_ERROR)
+    except (DataError, ImportError, MemoryError) as error:
+        return _fail(str(error), _FILE_ERROR)
+    except (ValueError, TypeError) as error:
+        return _fail(str(error), _USAGE_ERROR)
+
+
+def _fail(message: str, status: int) -> int:
+    line = message.replace("\r", "\\r").replace("\n", "\\n")
+    print(f"logitkit: {line}", file=sys.stderr)
+    return status
+
+
+def _exit_on_signals() -> None:
+    """Let signals that end a process unwind it, so that it leaves no temporary file."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # Not where a caller, such as nohup, has the signal ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, leave)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # Python flushes once more at exit, and must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            # What a shell reports of a command whose reader has gone.
+            raise SystemExit(128 + 13) from None
+        error.filename = "standard output"
+        raise
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} ({self.prog} --help shows what is known)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="logitkit", description="Statistics of files of logits.")
+    parser.add_argument("--version", action="version", version=f"logitkit {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_score(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add_score(commands: Any) -> None:
+    parser = commands.add_parser(
+        "score",
+        allow_abbrev=False,
+        help="write a table of statistics with one row for each token",
+        description="Write a table with one row for each token: entropy, log-probability and rank "
+        "of its target, and more. Files may be far larger than memory.",
+    )
+    parser.set_defaults(run=_score)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help=".safetensors, .npy, patterns")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help=f"the table; its suffix says the format: {', '.join(OUTPUT_SUFFIXES)}",
+    )
+    parser.add_argument(
+        "--logits",
+        metavar="NAME",
+        help="the tensor with the logits (default: 'logits', else the only one that can be)",
+    )
+    parser.add_argument(
+        "--targets",
+        metavar="NAME|FILE|none",
+        help="the target tokens: a tensor beside the logits, a .npy or .safetensors file, or none "
+        "(default: the tensor 'targets' if there is one)",
+    )
+    parser.add_argument(
+        "--dtype", choices=LOGIT_ELEMENTS, help="what raw bits in the file are, such as bfloat16"
+    )
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="default: 1")
+    parser.add_argument(
+        "--base",
+        type=_base,
+        metavar="B",
+        help="base of logarithms: e for nats (default), 2 for bits, or any number above 1",
+    )
+    parser.add_argument(
+        "--ignore-index", type=int, metavar="ID", help="the target of rows that have none"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--quiet", action="store_true", help="print no summary, show no progress")
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser(
+        "info",
+        allow_abbrev=False,
+        help="list the tensors in files",
+        description="List the tensors in files, their element types and shapes.",
+    )
+    parser.set_defaults(run=_info)
+    parser.add_argument("files", nargs="+", metavar="FILE", help=".safetensors, .npy, patterns")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _base(text: str) -> float | None:
+    return None if text == "e" else float(text)
+
+
+def _score(options: argparse.Namespace) -> None:
+    summary = score(
+        options.inputs,
+        options.output,
+        logits=options.logits,
+        targets=options.targets,
+        dtype=options.dtype,
+        temperature=options.temperature,
+        base=options.base,
+        ignore_index=options.ignore_index,
+        threads=options.threads,
+        force=options.force,
+        progress=not options.quiet,
+    )
+    if not options.quiet:
+        _print(json.dumps(summary.as_dict(), indent=2) if options.json else str(summary))
+
+
+def _info(options: argparse.Namespace) -> None:
+    files = [open_tensor_file(path) for path in expand_inputs(options.files)]
+    if options.json:
+        _print(json.dumps([file.as_dict() for file in files], indent=2))
+    else:
+        _print("\n\n".join(map(_listing, files)))
+
+
+def _listing(file: TensorFile) -> str:
+    cells = [
+        (tensor.name or "", tensor.element, str(list(tensor.shape)), f"{tensor.nbytes} bytes")
+        for tensor in file.tensors
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(map(str.ljust, line, widths)) for line in cells)
+    return "\n".join([file.path, *(f"  {line.rstrip()}" for line in lines)])

@@ -1,0 +1,28 @@
+"""Files of logits in, tables of results out; one module per format.
+
+`source` opens files of logits and reads them block by block, `targets` finds the tokens that
+belong to them, `sink` writes tables. Nothing here needs more than NumPy, but for the two formats
+that pyarrow writes.
+"""
+
+from logitkit.io.columns import Column
+from logitkit.io.errors import DataError
+from logitkit.io.sink import OUTPUT_SUFFIXES, open_sink
+from logitkit.io.source import LogitSource, expand_inputs, open_logits
+from logitkit.io.targets import read_targets
+from logitkit.io.tensor import Tensor
+from logitkit.io.tensor_file import TensorFile, open_tensor_file
+
+__all__ = [
+    "OUTPUT_SUFFIXES",
+    "Column",
+    "DataError",
+    "LogitSource",
+    "Tensor",
+    "TensorFile",
+    "expand_inputs",
+    "open_logits",
+    "open_sink",
+    "open_tensor_file",
+    "read_targets",
+]

@@ -1,0 +1,215 @@
+"""Score files of logits: a table with one row for each token."""
+
+import math
+import os
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+
+from logitkit._arguments import as_ignore_index, as_scale, as_temperature, as_threads
+from logitkit.io import (
+    DataError,
+    LogitSource,
+    expand_inputs,
+    open_logits,
+    open_sink,
+    read_targets,
+)
+from logitkit.io.atomic import check_output
+from logitkit.io.errors import display_name
+from logitkit.io.sink import output_suffix
+from logitkit.io.targets import is_targets_file
+from logitkit.jobs.progress import progress_bar
+from logitkit.jobs.summary import ScoreSummary, Tally
+from logitkit.jobs.token_table import Options, real_dtype, token_batches, token_columns
+from logitkit.threads import get_num_threads
+
+
+def score(
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    logits: str | None = None,
+    targets: str | os.PathLike[str] | None = None,
+    dtype: str | None = None,
+    temperature: float = 1.0,
+    base: float | None = None,
+    ignore_index: int | None = None,
+    threads: int | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> ScoreSummary:
+    r"""Score files of logits and write a table with one row for each token.
+
+    The files are read block by block, so they may be far larger than memory. The statistics are
+    those of `logitkit.token_stats`, bit for bit.
+
+    Parameters
+    ----------
+    inputs : str, PathLike, or iterable of them
+        Files (``.safetensors``, ``.npy``) or patterns (``shard-*.npy``). All must have the same
+        vocabulary, element type and number of dimensions.
+    output : str or PathLike
+        The table; ``.parquet``, ``.arrow``, ``.csv``, ``.jsonl`` or ``.npz``. It appears whole or
+        not at all.
+    logits : str, optional
+        The tensor with the logits. By default the tensor ``logits``, else the only tensor of 2 or
+        3 dimensions with a floating-point type.
+    targets : str or PathLike, optional
+        The target tokens: a tensor beside the logits, or a file (``.npy``, ``.safetensors``) for a
+        single input, or "none". By default the tensor ``targets`` beside the logits, if there is
+        one. Integers, of the logits' shape without the vocabulary.
+    dtype : {"float64", "float32", "float16", "bfloat16"}, optional
+        What the bytes of the logits are, where the file holds raw bits.
+    temperature : float, default 1.0
+        Statistics are of softmax(logits / temperature); greater than 0.
+    base : float, optional
+        Base of the logarithm for ``entropy``, ``varentropy`` and ``log_prob``; greater than 1.
+        Default: nats.
+    ignore_index : int, optional
+        The target of rows that have none.
+    threads : int, optional
+        Number of threads. Default: as `logitkit.set_num_threads` or the environment say.
+    force : bool, default False
+        Replace the output if it exists.
+    progress : bool, default False
+        Show a bar on standard error if that is a terminal and tqdm is installed.
+
+    Returns
+    -------
+    ScoreSummary
+        Means and quantiles over the table.
+
+    Raises
+    ------
+    DataError
+        If a file does not hold what it should. A `ValueError`.
+    OSError
+        If a file cannot be read or written, or the output exists and not `force`.
+    TypeError, ValueError
+        If an argument is not what it should be.
+    ModuleNotFoundError
+        If the output's format needs pyarrow, and it is not installed.
+
+    Notes
+    -----
+    The table's columns: ``file``; ``row`` (within the file, through all leading axes);
+    ``sequence`` and ``position`` for logits of three dimensions (``index_0``, ``index_1``,... for
+    more); with targets ``target``, ``log_prob`` and ``rank``; ``entropy``, ``varentropy``,
+    ``logsumexp``, ``max``, ``argmax``, ``max_prob``, ``valid``. Real columns are float32, float64
+    for float64 logits. See `logitkit.TokenStats` for what they mean.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from logitkit.jobs import score
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = pathlib.Path(name)
+    ...     np.save(folder / "logits.npy", np.log([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]))
+    ...     np.save(folder / "targets.npy", np.array([0, 2]))
+    ...     summary = score(
+    ...         folder / "logits.npy", folder / "o.csv", targets=folder / "targets.npy", base=2
+    ...     )
+    ...     table = (folder / "o.csv").read_text()
+    >>> table.splitlines()[0]
+    'file,row,target,log_prob,rank,entropy,varentropy,logsumexp,max,argmax,max_prob,valid'
+    >>> summary.rows, summary.scored_tokens, round(summary.mean_negative_log_prob, 12)
+    (2, 2, 1.5)
+    >>> round(summary.entropy_mean, 12), summary.top1_accuracy
+    (1.5, 0.5)
+    """
+    began = time.perf_counter()
+    output = os.fspath(output)
+    output_suffix(output)
+    options = _options(temperature, base, ignore_index, threads)
+    paths = expand_inputs(inputs)
+    if not paths:
+        raise ValueError("no inputs are given")
+    _check_not_input(output, paths if targets is None else [*paths, os.fspath(targets)])
+    check_output(output, force=force)
+    sources = [open_logits(path, name=logits, dtype=dtype) for path in paths]
+    _check_alike(sources)
+    with_targets = _check_targets(sources, targets, ignore_index)
+
+    first = sources[0]
+    names = list(dict.fromkeys(display_name(path) for path in paths))
+    columns = token_columns(names, first, with_targets=with_targets)
+    rows, nbytes = sum(s.rows for s in sources), sum(s.nbytes for s in sources)
+    tally = Tally(rows, real_dtype(first))
+    with (
+        open_sink(output, columns, rows, force=force) as write,
+        progress_bar(nbytes, wanted=progress) as advance,
+    ):
+        for source in sources:
+            file = names.index(display_name(source.path))
+            tokens = read_targets(source, targets, ignore_index=ignore_index)
+            # Closed at once when writing fails: it holds threads.
+            with closing(token_batches(source, columns, file, tokens, options, advance)) as batches:
+                for batch in batches:
+                    tally.add(batch)
+                    write(batch)
+    seconds = time.perf_counter() - began
+    return ScoreSummary(
+        output=output,
+        files=len(sources),
+        vocab=first.vocab,
+        dtype=first.dtype_name,
+        base=options.base or math.e,
+        seconds=seconds,
+        gigabytes_per_second=nbytes / seconds / 1e9,
+        **tally.fields(options.base or math.e, with_targets=with_targets),
+    )
+
+
+def _options(
+    temperature: float, base: float | None, ignore_index: int | None, threads: int | None
+) -> Options:
+    # Refused here, before any work, as token_stats would refuse them.
+    as_temperature(temperature, ())
+    as_scale(base)
+    return Options(
+        float(temperature),
+        None if base is None else float(base),
+        as_ignore_index(ignore_index),
+        as_threads(threads) or get_num_threads(),
+    )
+
+
+def _check_not_input(output: str, inputs: Sequence[str]) -> None:
+    for path in inputs:
+        if os.path.exists(path) and os.path.exists(output) and os.path.samefile(path, output):
+            raise ValueError(f"the output {output!r} is also an input")
+
+
+def _check_alike(sources: Sequence[LogitSource]) -> None:
+    def kind(source: LogitSource) -> str:
+        axes = len(source.shape)
+        return f"{axes} dimensions of {source.dtype_name} and a vocabulary of {source.vocab}"
+
+    for source in sources[1:]:
+        if kind(source) != kind(sources[0]):
+            raise DataError(
+                f"{source.path} has {kind(source)}, {sources[0].path} has {kind(sources[0])}: "
+                "score them in runs of their own"
+            )
+
+
+def _check_targets(
+    sources: Sequence[LogitSource],
+    targets: str | os.PathLike[str] | None,
+    ignore_index: int | None,
+) -> bool:
+    if len(sources) > 1 and targets is not None and is_targets_file(sources[0], targets):
+        raise ValueError(
+            f"one file of targets, {os.fspath(targets)!r}, for {len(sources)} inputs: score them "
+            "one by one, or name a tensor that stands beside the logits in each"
+        )
+    # All targets are looked at before the logits of the first file, which take far longer.
+    found = [read_targets(s, targets, ignore_index=ignore_index) is not None for s in sources]
+    if any(found) and not all(found):
+        raise DataError(
+            f"{sources[found.index(True)].path} has targets, {sources[found.index(False)].path} "
+            "has none: score them in runs of their own, or say targets 'none'"
+        )
+    return found[0]

@@ -1,0 +1,20 @@
+"""The functions of `logitkit` in plain NumPy and float64: what the Rust core is tested against.
+
+Each is the shortest form that is correct to the last few bits, under the name and with the
+signature of the public function, where arguments and special values are documented. They accept
+the same arrays, return float64 whatever the logits are, take several times the memory of the
+logits, and ignore `threads`.
+"""
+
+from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
+from logitkit.reference.targets import log_prob, perplexity, rank
+
+__all__ = [
+    "entropy",
+    "log_prob",
+    "logsumexp",
+    "perplexity",
+    "rank",
+    "token_stats",
+    "varentropy",
+]

@@ -1,0 +1,111 @@
+"""The reference of `logitkit.stats`; the letters in docstrings are those of `_softmax`."""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from logitkit._arguments import (
+    as_ignore_index,
+    as_scale,
+    as_targets,
+    check_out,
+    deliver,
+    result_shape,
+)
+from logitkit._arrays import Rows, as_rows
+from logitkit._token_stats import TokenStats
+from logitkit.reference._softmax import softmax_of
+
+
+def logsumexp(
+    logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: ArrayLike = 1.0,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """``m / T + ln n + log1p(a / n)``."""
+    rows = as_rows(logits, axis, dtype)
+    return _per_row(softmax_of(rows, temperature).logsumexp, rows, keepdims, out)
+
+
+def entropy(
+    logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: ArrayLike = 1.0,
+    base: float | None = None,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """``ln n + log1p(a / n) + b / (n + a)``."""
+    rows = as_rows(logits, axis, dtype)
+    return _per_row(softmax_of(rows, temperature).entropy * as_scale(base), rows, keepdims, out)
+
+
+def varentropy(
+    logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: ArrayLike = 1.0,
+    base: float | None = None,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """Compute the variance of gap, which differs from the surprisal by a constant."""
+    rows = as_rows(logits, axis, dtype)
+    return _per_row(
+        softmax_of(rows, temperature).varentropy * as_scale(base) ** 2, rows, keepdims, out
+    )
+
+
+def token_stats(
+    logits: ArrayLike,
+    targets: ArrayLike | None = None,
+    /,
+    *,
+    axis: int = -1,
+    temperature: ArrayLike = 1.0,
+    base: float | None = None,
+    ignore_index: int | None = None,
+    dtype: Literal["bfloat16"] | None = None,
+    threads: int | None = None,
+) -> TokenStats:
+    """Compute all of them, with the largest logit and its probability ``1 / (n + a)``."""
+    rows = as_rows(logits, axis, dtype)
+    wanted = None if targets is None else as_targets(targets, rows.leading)
+    skipped = as_ignore_index(ignore_index)
+    scale = as_scale(base)
+    softmax = softmax_of(rows, temperature)
+    return TokenStats(
+        max=softmax.max[..., 0][()],
+        argmax=softmax.argmax[()],
+        logsumexp=softmax.logsumexp[()],
+        entropy=(softmax.entropy * scale)[()],
+        varentropy=(softmax.varentropy * scale**2)[()],
+        max_prob=softmax.max_prob[()],
+        valid=softmax.valid[()],
+        log_prob=None
+        if wanted is None
+        else deliver(softmax.log_prob(wanted, skipped) * scale, wanted.shape),
+        rank=None if wanted is None else deliver(softmax.rank(wanted, skipped), wanted.shape),
+    )
+
+
+def _per_row(
+    result: NDArray[np.float64], rows: Rows, keepdims: bool, out: NDArray[Any] | None
+) -> Any:
+    shape = result_shape(rows, keepdims)
+    check_out(out, shape, np.float64)
+    return deliver(result, shape, out)
