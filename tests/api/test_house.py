@@ -1,0 +1,171 @@
+"""The rules of the house that a machine can check: names, signatures, docstrings, layers."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import logitkit
+import pytest
+from logitkit import _native, reference, stats, targets
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "src"
+PACKAGE = ROOT / "python" / "logitkit"
+
+PUBLIC_FUNCTIONS = [
+    name for name in logitkit.__all__ if inspect.isfunction(getattr(logitkit, name))
+]
+STATISTICS = [
+    name
+    for name in PUBLIC_FUNCTIONS
+    if getattr(logitkit, name).__module__ in (stats.__name__, targets.__name__)
+]
+# Statistics that are a few words of Python over another one, without a kernel of their own.
+DERIVED = {"perplexity"}
+
+
+def stub() -> dict[str, ast.FunctionDef]:
+    tree = ast.parse((PACKAGE / "_native.pyi").read_text())
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def kernels() -> set[str]:
+    return {name for name, node in stub().items() if "cells" in [a.arg for a in node.args.args]}
+
+
+def test_there_is_something_to_check() -> None:
+    assert {"entropy", "token_stats", "log_prob"} <= set(STATISTICS)
+    assert {"entropy", "token_stats", "log_prob"} <= kernels()
+
+
+# One statistic: a kernel, a binding, a Python function, a reference function.
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_a_statistic_has_a_reference_with_the_same_signature(name: str) -> None:
+    assert name in reference.__all__
+    assert inspect.signature(getattr(reference, name)) == inspect.signature(getattr(logitkit, name))
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_a_statistic_and_its_reference_are_in_modules_of_the_same_name(name: str) -> None:
+    module = getattr(logitkit, name).__module__
+    assert getattr(reference, name).__module__ == module.replace("logitkit", "logitkit.reference")
+
+
+def test_there_is_no_reference_without_a_statistic() -> None:
+    assert set(reference.__all__) == set(STATISTICS)
+
+
+def test_a_statistic_has_a_binding_and_a_binding_a_statistic() -> None:
+    assert kernels() | DERIVED == set(STATISTICS)
+
+
+def test_a_kernel_has_a_file_of_its_name() -> None:
+    missing = {name for name in kernels() if not (SOURCES / "row" / f"{name}.rs").is_file()}
+    assert not missing
+
+
+# The native module is what its stub says.
+
+
+def test_the_native_module_has_the_names_of_its_stub() -> None:
+    names = {name for name in dir(_native) if not name.startswith("_")}
+    assert names == set(stub())
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", _native.__version__)
+
+
+@pytest.mark.parametrize("name", sorted(stub()))
+def test_a_native_function_has_the_parameters_of_its_stub(name: str) -> None:
+    given = inspect.signature(getattr(_native, name)).parameters
+    assert list(given) == [argument.arg for argument in stub()[name].args.args]
+
+
+# Names and docstrings.
+
+
+def test_every_public_name_exists() -> None:
+    for module in (logitkit, reference):
+        assert sorted(set(module.__all__)) == sorted(module.__all__)
+        assert not [name for name in module.__all__ if not hasattr(module, name)]
+
+
+def test_the_package_only_re_exports() -> None:
+    first, *rest = ast.parse((PACKAGE / "__init__.py").read_text()).body
+    assert isinstance(first, ast.Expr), "the docstring comes first"
+    *imports, exports = rest
+    assert all(isinstance(node, ast.ImportFrom) for node in imports)
+    assert isinstance(exports, ast.Assign)
+    assert ast.unparse(exports.targets[0]) == "__all__"
+
+
+def sections(function: Callable[..., Any]) -> dict[str, str]:
+    """The parts of a numpydoc docstring by their headings."""
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", inspect.getdoc(function) or "", flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", PUBLIC_FUNCTIONS)
+def test_a_docstring_documents_every_parameter_and_shows_an_example(name: str) -> None:
+    function = getattr(logitkit, name)
+    signature = inspect.signature(function)
+    documented = sections(function)
+    listed = re.findall(r"^(\w+) :", documented.get("Parameters", ""), flags=re.MULTILINE)
+    assert listed == list(signature.parameters)
+    assert signature.return_annotation is None or "Returns" in documented
+    assert ">>> import logitkit" in documented["Examples"]
+
+
+def test_the_docstring_of_token_stats_documents_every_field() -> None:
+    documented = sections(logitkit.TokenStats)["Attributes"]
+    fields = re.findall(r"^(\w+) :", documented, flags=re.MULTILINE)
+    assert fields == list(inspect.signature(logitkit.TokenStats).parameters)
+
+
+# Layers: what may be used where.
+
+
+def code(path: Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a Rust file without their comments."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        yield number, re.sub(r"//.*", "", line)
+
+
+def uses(pattern: str, *, below: str = "", but_not: tuple[str, ...] = ()) -> list[str]:
+    """Where a pattern stands in the code below one folder of src, outside the folders named."""
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((SOURCES / below).rglob("*.rs"))
+        if not any(path.is_relative_to(SOURCES / folder) for folder in but_not)
+        for number, line in code(path)
+        if re.search(pattern, line)
+    ]
+
+
+def test_unsafe_code_and_intrinsics_are_in_simd_alone() -> None:
+    assert uses(r"\bunsafe\b", below="simd")
+    assert not uses(r"\bunsafe\b|\b(std|core)::arch\b", but_not=("simd",))
+
+
+def test_python_is_known_to_the_bindings_alone() -> None:
+    assert uses(r"\bpyo3\b", below="bindings")
+    assert not uses(r"\b(pyo3|numpy)\b", but_not=("bindings", "lib.rs"))
+
+
+@pytest.mark.parametrize("folder", ["row", "math"])
+def test_kernels_know_neither_instruction_sets_nor_threads(folder: str) -> None:
+    assert not uses(r"(?i)\b(avx\w*|sse\d*|neon)\b|\brayon\b|\bthread::", below=folder)
+
+
+def test_importing_the_package_imports_no_optional_package() -> None:
+    script = "import sys, logitkit; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    optional = set(logitkit.show_config(mode="dicts")["optional packages"])
+    assert not optional & set(run.stdout.split())
