@@ -1,0 +1,107 @@
+"""PyTorch on the CPU, eager and compiled."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..workloads import Logits, Statistic
+from .peer import Peer
+
+_Formula = Callable[[Any, Any], Any]
+
+
+def _formulas() -> dict[str, _Formula]:
+    """The statistics as PyTorch users write them."""
+    import torch
+    from torch.nn import functional as F
+
+    def logsumexp(x: Any, _: Any) -> Any:
+        return torch.logsumexp(x, -1)
+
+    def entropy(x: Any, _: Any) -> Any:
+        log_p = F.log_softmax(x, -1)
+        return -(log_p.exp() * log_p).sum(-1)
+
+    def varentropy(x: Any, _: Any) -> Any:
+        log_p = F.log_softmax(x, -1)
+        p = log_p.exp()
+        mean = (p * log_p).sum(-1, keepdim=True)
+        return (p * (log_p - mean).square()).sum(-1)
+
+    def log_prob(x: Any, targets: Any) -> Any:
+        return -F.cross_entropy(x, targets, reduction="none")
+
+    def rank(x: Any, targets: Any) -> Any:
+        return (x > x.gather(-1, targets[:, None])).sum(-1) + 1
+
+    def token_stats_with_targets(x: Any, targets: Any) -> Any:
+        largest, argmax = x.max(-1)
+        log_p = F.log_softmax(x, -1)
+        p = log_p.exp()
+        mean = (p * log_p).sum(-1, keepdim=True)
+        of_target = log_p.gather(-1, targets[:, None])[:, 0]
+        return (
+            largest,
+            argmax,
+            torch.logsumexp(x, -1),
+            -mean[:, 0],
+            (p * (log_p - mean).square()).sum(-1),
+            p.amax(-1),
+            of_target,
+            rank(x, targets),
+        )
+
+    return {
+        "logsumexp": logsumexp,
+        "entropy": entropy,
+        "varentropy": varentropy,
+        "log_prob": log_prob,
+        "rank": rank,
+        "token_stats with targets": token_stats_with_targets,
+    }
+
+
+def _tensor(logits: Logits) -> Any:
+    import torch
+
+    if logits.dtype == "bfloat16":
+        return torch.from_numpy(logits.values.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(logits.values)
+
+
+class TorchEager(Peer):
+    name = "torch eager"
+    package = "torch"
+    statistics = frozenset(
+        {"logsumexp", "entropy", "varentropy", "log_prob", "rank", "token_stats with targets"}
+    )
+    dtypes = ("float32", "bfloat16")
+
+    def thread_counts(self, cores: int) -> tuple[int, ...]:
+        return (1,) if cores == 1 else (1, cores)
+
+    def bind(self, statistic: Statistic, logits: Logits, threads: int) -> Callable[[], object]:
+        import torch
+
+        torch.set_num_threads(threads)
+        formula = self._prepare(_formulas()[statistic.name])
+        call = partial(formula, _tensor(logits), torch.from_numpy(logits.targets))
+        call()
+        return call
+
+    def _prepare(self, formula: _Formula) -> _Formula:
+        return formula
+
+
+class TorchCompiled(TorchEager):
+    name = "torch.compile"
+
+    def _prepare(self, formula: _Formula) -> _Formula:
+        import torch
+
+        # Past a handful of recompilations of one function torch falls back to eager in silence.
+        torch.compiler.reset()
+        compiled: _Formula = torch.compile(formula, fullgraph=True, dynamic=False)
+        return compiled

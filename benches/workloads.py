@@ -1,0 +1,129 @@
+"""What is measured: the statistics, and the arrays they are measured on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bandwidth import Reader
+
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+
+# bfloat16 travels as its bits, which every implementation here can take without a further package.
+_STORAGE = {"bfloat16": "uint16"}
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One call of the public API: a function, with or without targets."""
+
+    name: str
+    function: str
+    targets: bool = False
+
+    def bind(self, module: ModuleType, logits: "Logits", **arguments: Any) -> Callable[[], object]:
+        """The call as `module` (logitkit or its reference) offers it."""
+        positional = (logits.values, logits.targets) if self.targets else (logits.values,)
+        if logits.dtype == "bfloat16":
+            arguments["dtype"] = "bfloat16"
+        return partial(getattr(module, self.function), *positional, **arguments)
+
+
+STATISTICS = (
+    Statistic("logsumexp", "logsumexp"),
+    Statistic("entropy", "entropy"),
+    Statistic("varentropy", "varentropy"),
+    Statistic("log_prob", "log_prob", targets=True),
+    Statistic("rank", "rank", targets=True),
+    Statistic("token_stats", "token_stats"),
+    Statistic("token_stats with targets", "token_stats", targets=True),
+)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A size of array: `nbytes` of logits, or a single row where that is None.
+
+    Peers run on the first `peer_nbytes` of it: they are slow, and rates are what is compared.
+    """
+
+    name: str
+    nbytes: int | None
+    vocabs: tuple[int, ...]
+    rounds: int
+    peer_nbytes: int
+    peer_rounds: int
+
+    def rows(self, vocab: int, dtype: str) -> int:
+        if self.nbytes is None:
+            return 1
+        return max(1, self.nbytes // (vocab * _storage(dtype).itemsize))
+
+
+_VOCABS = (32_000, 128_256)
+_CACHE = Workload("cache", 4 << 20, _VOCABS, rounds=50, peer_nbytes=4 << 20, peer_rounds=10)
+_ROW = Workload("row", None, _VOCABS[-1:], rounds=500, peer_nbytes=1 << 20, peer_rounds=50)
+_MEMORY = Workload("memory", 10**9, _VOCABS, rounds=7, peer_nbytes=64 << 20, peer_rounds=3)
+_TINY = Workload("tiny", 1 << 18, (1_000,), rounds=2, peer_nbytes=1 << 16, peer_rounds=2)
+
+SIZES = {"tiny": (_TINY,), "cache": (_CACHE, _ROW), "full": (_MEMORY, _CACHE, _ROW)}
+
+# The array of which the peak extra memory is taken.
+MEMORY_NBYTES = {"tiny": 8 << 20, "cache": 64 << 20, "full": 10**9}
+
+
+@dataclass(eq=False)
+class Logits:
+    """An array of logits, one target per row, and what reads it as fast as the machine can."""
+
+    values: NDArray[Any]
+    dtype: str
+    targets: NDArray[np.int64]
+    _readers: dict[int, Reader] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
+    @property
+    def vocab(self) -> int:
+        return int(self.values.shape[-1])
+
+    def head(self, nbytes: int) -> "Logits":
+        """The first rows, `nbytes` of them at most and one at least: a view."""
+        rows = max(1, nbytes // (self.vocab * self.values.itemsize))
+        return Logits(self.values[:rows], self.dtype, self.targets[:rows])
+
+    def reader(self, threads: int) -> Reader:
+        """Calibrated once for each number of threads."""
+        if threads not in self._readers:
+            self._readers[threads] = Reader(self.values, threads)
+        return self._readers[threads]
+
+
+@lru_cache(maxsize=1)
+def make_logits(rows: int, vocab: int, dtype: str) -> Logits:
+    """Independent Gaussian logits of standard deviation 3; the last array made is kept."""
+    generator = np.random.default_rng(2)
+    values = np.empty((rows, vocab), dtype=_storage(dtype))
+    for block in _blocks(rows, vocab):
+        normal = generator.standard_normal(values[block].shape, dtype=np.float32)
+        normal *= 3
+        # The upper half of a float32 is its bfloat16, rounded towards zero.
+        values[block] = normal.view(np.uint32) >> 16 if dtype == "bfloat16" else normal
+    return Logits(values, dtype, generator.integers(0, vocab, rows))
+
+
+def _storage(dtype: str) -> np.dtype[Any]:
+    return np.dtype(_STORAGE.get(dtype, dtype))
+
+
+def _blocks(rows: int, vocab: int) -> Iterator[slice]:
+    """A few megabytes at a time, so that making an array needs little more than the array."""
+    step = max(1, (4 << 20) // vocab)
+    for start in range(0, rows, step):
+        yield slice(start, start + step)
