@@ -14,7 +14,7 @@ test: ## Python tests and doctests of the installed package
 	python -m pytest
 
 rust: ## Rust tests
-	cargo test
+	cargo test --no-default-features
 
 lint: ## Formatters, linters, type checker and stubs, changing nothing
 	ruff format --check .

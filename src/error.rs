@@ -106,12 +106,18 @@ impl fmt::Display for Error {
                 "could not start {threads} threads ({reason}); ask for fewer, for example with \
                  logitkit.set_num_threads(1)"
             ),
-            Error::TargetOutOfRange { position, target, vocab } => write!(
-                f,
-                "targets[{}] = {target} is not a token id: expected 0 <= target < {vocab} (the \
-                 length of the vocabulary axis); to skip such targets pass ignore_index={target}",
-                position.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
-            ),
+            Error::TargetOutOfRange { position, target, vocab } => {
+                f.write_str("targets")?;
+                if !position.is_empty() {
+                    let position: Vec<_> = position.iter().map(usize::to_string).collect();
+                    write!(f, "[{}]", position.join(", "))?;
+                }
+                write!(
+                    f,
+                    " = {target} is not a token id: expected 0 <= target < {vocab} (the length of \
+                     the vocabulary axis); to skip such targets pass ignore_index={target}"
+                )
+            }
             Error::BadTemperature { row, temperature } => {
                 write!(f, "temperature must be a finite number > 0, got {temperature}")?;
                 row.map_or(Ok(()), |row| write!(f, " for row {row}"))
@@ -127,9 +133,9 @@ impl fmt::Display for Error {
             Error::BadItemSize { element, given, expected } => {
                 write!(f, "{element} elements have {expected} bytes, got {given}")
             }
-            Error::EmptyVocabulary => {
-                f.write_str("the vocabulary axis is empty: expected at least one logit in a row")
-            }
+            Error::EmptyVocabulary => f.write_str(
+                "the vocabulary axis is empty: expected at least one logit in a row",
+            ),
             Error::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -15,6 +15,7 @@
 //! ([`simd::Simd`]) and an element type ([`element::Element`]).
 
 pub mod batch;
+#[cfg(feature = "python")]
 mod bindings;
 pub mod element;
 pub mod error;

@@ -72,7 +72,8 @@ fn from_environment() -> Result<(usize, &'static str), Error> {
     for variable in OTHER_VARIABLES {
         // OpenMP allows a list, one number for each level of nesting. What is not
         // a number is for that variable's owner to complain about.
-        let first = read(variable).and_then(|value| value.split(',').next()?.trim().parse().ok());
+        let first =
+            read(variable).and_then(|value| value.split(',').next()?.trim().parse().ok());
         if let Some(threads @ 1..) = first {
             return Ok((threads, variable));
         }

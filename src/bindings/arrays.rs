@@ -1,8 +1,8 @@
 //! Python's arrays to rows, results to arrays, errors to exceptions.
 
 use ndarray::{ArrayViewD, IxDyn};
-use numpy::{Element as NumpyElement, PyArrayDyn, PyReadonlyArray1, PyReadonlyArrayDyn};
 use numpy::PyUntypedArrayMethods;
+use numpy::{Element as NumpyElement, PyArrayDyn, PyReadonlyArray1, PyReadonlyArrayDyn};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -39,16 +39,49 @@ pub(super) enum Temperature<'py> {
 
 /// What the statistics of a call are computed on.
 pub(super) struct Call<'py> {
-    pub(super) cells: Cells<'py>,
-    pub(super) element: String,
-    pub(super) swapped: bool,
-    pub(super) temperature: Temperature<'py>,
-    pub(super) targets: Option<TargetIds<'py>>,
-    pub(super) ignore_index: Option<i64>,
-    pub(super) threads: Option<i64>,
+    cells: Cells<'py>,
+    element: String,
+    swapped: bool,
+    temperature: Temperature<'py>,
+    targets: Option<TargetIds<'py>>,
+    ignore_index: Option<i64>,
+    threads: Option<i64>,
 }
 
-impl Call<'_> {
+impl<'py> Call<'py> {
+    /// Rows without targets.
+    pub(super) fn new(
+        cells: Cells<'py>,
+        element: String,
+        swapped: bool,
+        temperature: Temperature<'py>,
+        threads: Option<i64>,
+    ) -> Self {
+        Self {
+            cells,
+            element,
+            swapped,
+            temperature,
+            targets: None,
+            ignore_index: None,
+            threads,
+        }
+    }
+
+    /// The same rows with targets.
+    pub(super) fn with_targets(
+        self,
+        targets: Option<TargetIds<'py>>,
+        ignore_index: Option<i64>,
+    ) -> Self {
+        Self { targets, ignore_index, ..self }
+    }
+
+    /// Whether there are targets.
+    pub(super) fn has_targets(&self) -> bool {
+        self.targets.is_some()
+    }
+
     /// Shape of a result with a value for each row.
     pub(super) fn row_shape(&self) -> &[usize] {
         let shape = self.cells.shape();
@@ -91,8 +124,7 @@ impl Call<'_> {
             signal = Python::attach(|py| py.check_signals()).err();
             signal.is_some()
         };
-        let work =
-            Work { batch: &batch, statistic, threads, interrupted: &mut interrupted };
+        let work = Work { batch: &batch, statistic, threads, interrupted: &mut interrupted };
         let element = &*self.element;
         let result = py.detach(|| for_element(element, work)?);
         match signal {

@@ -22,15 +22,7 @@ pub(super) fn logsumexp<'py>(
     wide: bool,
     threads: Option<i64>,
 ) -> Object<'py> {
-    let call = Call {
-        cells,
-        element,
-        swapped,
-        temperature,
-        targets: None,
-        ignore_index: None,
-        threads,
-    };
+    let call = Call::new(cells, element, swapped, temperature, threads);
     let values = call.compute(py, &row::LogSumExp)?;
     real(py, call.row_shape(), &values, wide || call.is_wide())
 }
@@ -47,15 +39,7 @@ pub(super) fn entropy<'py>(
     wide: bool,
     threads: Option<i64>,
 ) -> Object<'py> {
-    let call = Call {
-        cells,
-        element,
-        swapped,
-        temperature,
-        targets: None,
-        ignore_index: None,
-        threads,
-    };
+    let call = Call::new(cells, element, swapped, temperature, threads);
     let values = call.compute(py, &row::Entropy { scale })?;
     real(py, call.row_shape(), &values, wide || call.is_wide())
 }
@@ -72,15 +56,7 @@ pub(super) fn varentropy<'py>(
     wide: bool,
     threads: Option<i64>,
 ) -> Object<'py> {
-    let call = Call {
-        cells,
-        element,
-        swapped,
-        temperature,
-        targets: None,
-        ignore_index: None,
-        threads,
-    };
+    let call = Call::new(cells, element, swapped, temperature, threads);
     let values = call.compute(py, &row::Varentropy { scale })?;
     real(py, call.row_shape(), &values, wide || call.is_wide())
 }
@@ -99,9 +75,8 @@ pub(super) fn log_prob<'py>(
     wide: bool,
     threads: Option<i64>,
 ) -> Object<'py> {
-    let targets = Some(targets);
-    let call =
-        Call { cells, element, swapped, temperature, targets, ignore_index, threads };
+    let call = Call::new(cells, element, swapped, temperature, threads)
+        .with_targets(Some(targets), ignore_index);
     let values = call.compute(py, &row::LogProb { scale })?;
     real(py, call.target_shape(), &values, wide || call.is_wide())
 }
@@ -117,10 +92,8 @@ pub(super) fn rank<'py>(
     ignore_index: Option<i64>,
     threads: Option<i64>,
 ) -> Object<'py> {
-    let targets = Some(targets);
-    let temperature = Temperature::One(1.0);
-    let call =
-        Call { cells, element, swapped, temperature, targets, ignore_index, threads };
+    let call = Call::new(cells, element, swapped, Temperature::One(1.0), threads)
+        .with_targets(Some(targets), ignore_index);
     let values = call.compute(py, &row::Rank)?;
     array(py, call.target_shape(), &values)
 }
@@ -152,9 +125,9 @@ pub(super) fn token_stats<'py>(
     wide: bool,
     threads: Option<i64>,
 ) -> PyResult<Fields<'py>> {
-    let call =
-        Call { cells, element, swapped, temperature, targets, ignore_index, threads };
-    let targets = call.targets.is_some();
+    let call = Call::new(cells, element, swapped, temperature, threads)
+        .with_targets(targets, ignore_index);
+    let targets = call.has_targets();
     let columns = call.compute(py, &row::TokenStats { scale, targets })?;
     let wide = wide || call.is_wide();
     let rows = call.row_shape();

@@ -7,9 +7,9 @@
 //!   costs a rescaling, and then an exact one.
 //! * A block is summed on the supposition that its logits are below the maximum
 //!   known. If one is not, the block is done again, from the first-level cache,
-//!   without the copies of its maximum, which are counted instead. The block
-//!   after that looks for its maximum first, so that rows in ascending order or
-//!   of equal logits cost a cheap extra pass, not twice the arithmetic.
+//!   without the copies of its maximum, which are counted instead. After two such
+//!   blocks the next one looks for its maximum first, so that rows in ascending
+//!   order or of equal logits cost a cheap extra pass, not twice the arithmetic.
 //! * Moments are about a centre near the mean of what has been read. When the
 //!   mean drifts away the `f64` sums are moved; when a block outweighs all before
 //!   it and lies far from the centre it is summed again about its own mean.
@@ -24,7 +24,7 @@
 //! block again was dropped: it cancels where the maximum is most of the sum,
 //! and those are the rows whose entropy is small.
 
-use super::blocks::Block;
+use super::blocks::{BLOCK, Block, CHUNK};
 use super::moments::{Frame, Shift, Sums, largest, locate, moments};
 use super::moments::{count_greater, has_nan};
 use super::part::Part;
@@ -60,13 +60,15 @@ pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     count: u64,
     /// Index of the first of them.
     argmax: usize,
+    /// The last block reached the maximum.
+    reached: bool,
     /// The next block looks for its maximum before anything else.
     cautious: bool,
     nan: bool,
 }
 
 impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
-    /// Nothing read yet. `threshold` is for `push` with `COUNT`.
+    /// Nothing read yet. `threshold` is for `push` with `RANK`.
     #[inline(always)]
     pub(crate) fn new(simd: S, temperature: f64, threshold: E::Lane) -> Self {
         let plain = PLAIN_TEMPERATURES.contains(&temperature);
@@ -102,6 +104,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             sums: Sums::default(),
             count: 0,
             argmax: 0,
+            reached: false,
             cautious: true,
             nan: false,
         }
@@ -117,27 +120,48 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         self.frame.shift = E::Vector::splat(self.simd, lane(self.shift.shift));
     }
 
-    /// Reads the next block.
+    /// Reads the next block. With `RANK`, counts the logits above the threshold.
     #[inline(always)]
-    pub(crate) fn push<const COUNT: bool>(&mut self, block: Block) {
+    pub(crate) fn push<const RANK: bool>(&mut self, block: Block) {
         if self.cautious {
-            if COUNT {
-                let threshold = self.frame.threshold;
-                self.sums.greater += count_greater::<S, E>(self.simd, block, threshold);
+            if RANK {
+                self.count(block);
             }
         } else {
-            let sums = moments::<S, E, MOMENTS, COUNT, false, false>(
-                self.simd,
-                block,
-                &self.frame,
-            );
+            let sums = if RANK && self.counts_often(block) {
+                moments::<S, E, MOMENTS, true, false, false>(self.simd, block, &self.frame)
+            } else {
+                let sums = moments::<S, E, MOMENTS, false, false, false>(
+                    self.simd,
+                    block,
+                    &self.frame,
+                );
+                if RANK && sums.above {
+                    self.count(block);
+                }
+                sums
+            };
             self.sums.greater += sums.greater;
             if !sums.reached && !self.is_unbalanced(&sums) {
                 self.commit(&sums);
+                self.reached = false;
                 return;
             }
         }
         self.push_cautiously(block);
+    }
+
+    /// Whether most blocks hold a logit above the threshold, so that counting
+    /// along costs less than a pass of its own where it is needed. The likely
+    /// targets that language models are scored on have few logits above them.
+    #[inline(always)]
+    fn counts_often(&self, block: Block) -> bool {
+        2 * self.sums.greater > (block.start % CHUNK / BLOCK) as u64
+    }
+
+    #[inline(always)]
+    fn count(&mut self, block: Block) {
+        self.sums.greater += count_greater::<S, E>(self.simd, block, self.frame.threshold);
     }
 
     /// Reads a block whose maximum may be the row's, or that wants another centre.
@@ -178,7 +202,8 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         };
         self.commit(&sums);
         // Only this path knows how to shift.
-        self.cautious = reached || self.shifted;
+        self.cautious = self.shifted || reached && self.reached;
+        self.reached = reached;
     }
 
     /// Whether a block outweighs all before it and lies far from the centre: its

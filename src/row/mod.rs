@@ -18,7 +18,6 @@ pub(crate) mod read;
 pub(crate) mod token_stats;
 pub(crate) mod varentropy;
 
-
 pub use entropy::Entropy;
 pub use log_prob::LogProb;
 pub use logsumexp::LogSumExp;

@@ -76,13 +76,7 @@ impl Part {
             }
             _ => high.spread + low.spread,
         };
-        Part {
-            count: high.count + low.count,
-            rest,
-            gap: high.gap + low.gap,
-            spread,
-            ..high
-        }
+        Part { count: high.count + low.count, rest, gap: high.gap + low.gap, spread, ..high }
     }
 
     /// This part as the rest of one whose maximum is `max`. Copies of that

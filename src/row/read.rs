@@ -124,27 +124,27 @@ impl<E: Element> Kernel for Read<'_, E> {
 
 impl<E: Element> Read<'_, E> {
     #[inline(always)]
-    fn moments<S: Simd, const MOMENTS: u8, const COUNT: bool>(&mut self, simd: S) {
+    fn moments<S: Simd, const MOMENTS: u8, const RANK: bool>(&mut self, simd: S) {
         let (mut one, mut several);
-        let accumulators: &mut [Accumulator<S, E, MOMENTS>] =
-            if let [temperature] = *self.temperatures {
-                let threshold = if COUNT { self.thresholds[0] } else { E::Lane::NEG_INFINITY };
-                one = [Accumulator::new(simd, temperature, threshold)];
-                &mut one
-            } else {
-                several = Vec::with_capacity(self.parts.len());
-                for (i, &temperature) in self.temperatures.iter().enumerate() {
-                    let threshold =
-                        if COUNT { self.thresholds[i] } else { E::Lane::NEG_INFINITY };
-                    several.push(Accumulator::new(simd, temperature, threshold));
-                }
-                &mut several
-            };
-        let count_apart = !COUNT && self.plan.ranks();
+        let accumulators: &mut [Accumulator<S, E, MOMENTS>] = if let [temperature] =
+            *self.temperatures
+        {
+            let threshold = if RANK { self.thresholds[0] } else { E::Lane::NEG_INFINITY };
+            one = [Accumulator::new(simd, temperature, threshold)];
+            &mut one
+        } else {
+            several = Vec::with_capacity(self.parts.len());
+            for (i, &temperature) in self.temperatures.iter().enumerate() {
+                let threshold = if RANK { self.thresholds[i] } else { E::Lane::NEG_INFINITY };
+                several.push(Accumulator::new(simd, temperature, threshold));
+            }
+            &mut several
+        };
+        let count_apart = !RANK && self.plan.ranks();
         for at in self.stretch.block_starts() {
             self.stretch.gather::<E>(at);
             for (row, accumulator) in accumulators.iter_mut().enumerate() {
-                accumulator.push::<COUNT>(self.stretch.block::<E>(row, at));
+                accumulator.push::<RANK>(self.stretch.block::<E>(row, at));
                 if count_apart {
                     self.count(simd, row, at);
                 }
@@ -152,7 +152,7 @@ impl<E: Element> Read<'_, E> {
         }
         for (i, accumulator) in accumulators.iter().enumerate() {
             self.parts[i] = accumulator.finish();
-            if COUNT {
+            if RANK {
                 self.greater[i] += accumulator.greater();
             }
         }

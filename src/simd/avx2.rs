@@ -166,9 +166,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn prefetch(self, bytes: &[u8], ahead: usize) {
-        with_token!(_mm_prefetch::<_MM_HINT_T0>(
-            bytes.as_ptr().wrapping_add(ahead).cast()
-        ));
+        with_token!(_mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(ahead).cast()));
     }
 }
 
@@ -248,9 +246,7 @@ impl Lanes for F32 {
     }
     #[inline(always)]
     fn any_nan(self) -> bool {
-        with_token!(
-            _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.1)) != 0
-        )
+        with_token!(_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.1)) != 0)
     }
     #[inline(always)]
     fn bits_eq(self, bound: Self) -> u32 {
@@ -380,9 +376,7 @@ impl Lanes for F64 {
     }
     #[inline(always)]
     fn any_nan(self) -> bool {
-        with_token!(
-            _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_UNORD_Q>(self.0, self.1)) != 0
-        )
+        with_token!(_mm256_movemask_pd(_mm256_cmp_pd::<_CMP_UNORD_Q>(self.0, self.1)) != 0)
     }
     #[inline(always)]
     fn bits_eq(self, bound: Self) -> u32 {

@@ -80,9 +80,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn prefetch(self, bytes: &[u8], ahead: usize) {
-        with_token!(_mm_prefetch::<_MM_HINT_T0>(
-            bytes.as_ptr().wrapping_add(ahead).cast()
-        ));
+        with_token!(_mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(ahead).cast()));
     }
 }
 

@@ -141,9 +141,7 @@ static FORCED: AtomicU8 = AtomicU8::new(UNFORCED);
 fn choose() -> Result<Isa, Error> {
     match std::env::var(VARIABLE) {
         Ok(name) if !name.is_empty() => Isa::parse(&name),
-        Err(std::env::VarError::NotUnicode(name)) => {
-            Isa::parse(&name.to_string_lossy())
-        }
+        Err(std::env::VarError::NotUnicode(name)) => Isa::parse(&name.to_string_lossy()),
         _ => Ok(*Isa::available().last().unwrap_or(&Isa::Portable)),
     }
 }

@@ -24,15 +24,14 @@
 )]
 
 pub(crate) mod isa;
-mod powers;
 pub(crate) mod portable;
+mod powers;
 pub(crate) mod strided;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
-
 
 pub use isa::Isa;
 

@@ -76,9 +76,8 @@ impl Simd for Portable {
     #[inline(always)]
     fn load_bf16(self, bytes: &[u8]) -> [F32; 2] {
         let bytes = &bytes[..64];
-        let at = |odd| {
-            F32(array(|i| widen_bf16(u16::from_ne_bytes(read(bytes, 2 * i + odd)))))
-        };
+        let at =
+            |odd| F32(array(|i| widen_bf16(u16::from_ne_bytes(read(bytes, 2 * i + odd)))));
         [at(0), at(1)]
     }
 

@@ -15,8 +15,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 # Where the core cuts a row: it carries sums to float64 after each block, and shares out chunks.
-BLOCK = 512
-CHUNK = 65536
+BLOCK = 1024
+CHUNK = 131072
 
 
 def result_dtype(name: str) -> np.dtype[Any]:

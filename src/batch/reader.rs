@@ -1,0 +1,171 @@
+//! Reads groups of rows, chunk by chunk, and merges what the chunks know.
+
+use super::tasks::in_tasks;
+use super::{Batch, Targets};
+use crate::element::{Element, Real};
+use crate::error::Error;
+use crate::row::blocks::{BLOCK, CHUNK, Scratch};
+use crate::row::part::Part;
+use crate::row::read::{Plan, Read, Stretch};
+use crate::row::{Row, Statistic};
+use crate::simd::Isa;
+
+/// Buffers of one thread, used for group after group of rows.
+pub(super) struct Workspace<E: Element> {
+    scratch: Vec<Scratch>,
+    temperatures: Vec<f64>,
+    target_logits: Vec<Option<f64>>,
+    thresholds: Vec<E::Lane>,
+    greater: Vec<u64>,
+    chunk: Vec<Part>,
+    parts: Vec<Part>,
+}
+
+impl<E: Element> Default for Workspace<E> {
+    fn default() -> Self {
+        Self {
+            scratch: Vec::new(),
+            temperatures: Vec::new(),
+            target_logits: Vec::new(),
+            thresholds: Vec::new(),
+            greater: Vec::new(),
+            chunk: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// Reads groups of rows: one row, or a tile of neighbours that are not contiguous.
+pub(super) struct Reader<'a> {
+    pub(super) batch: &'a Batch<'a>,
+    pub(super) isa: Isa,
+    pub(super) plan: Plan,
+}
+
+impl Reader<'_> {
+    /// Looks up what belongs to the rows, and starts them with nothing read.
+    pub(super) fn open<E: Element>(
+        &self,
+        first_row: usize,
+        rows: usize,
+        workspace: &mut Workspace<E>,
+    ) {
+        let range = first_row..first_row + rows;
+        workspace.scratch.resize(rows, [0; BLOCK * 8]);
+        workspace.temperatures.clear();
+        workspace
+            .temperatures
+            .extend(range.clone().map(|row| self.batch.temperatures.get(row)));
+        workspace.parts.clear();
+        workspace.parts.resize(rows, Part::NONE);
+        workspace.chunk.clone_from(&workspace.parts);
+        workspace.target_logits.clear();
+        if let Some(Targets { values, per_row, ignore }) = self.batch.targets {
+            for row in range {
+                let own = &values[row * per_row..(row + 1) * per_row];
+                workspace.target_logits.extend(own.iter().map(|&target| {
+                    (Some(target) != ignore)
+                        .then(|| self.item::<E>(row, target as usize).to_f64())
+                }));
+            }
+        }
+        workspace.thresholds.clear();
+        workspace.greater.clear();
+        if self.plan.ranks() {
+            // Nothing is above NaN.
+            let logits = workspace.target_logits.iter();
+            let thresholds = logits.map(|x| E::Lane::from_f64(x.unwrap_or(f64::NAN)));
+            workspace.thresholds.extend(thresholds);
+            workspace.greater.resize(workspace.thresholds.len(), 0);
+        }
+    }
+
+    fn item<E: Element>(&self, row: usize, index: usize) -> E::Lane {
+        let rows = &self.batch.rows;
+        if rows.is_contiguous() {
+            E::widen(&rows.contiguous_row(row)[index * E::SIZE..][..E::SIZE])
+        } else {
+            E::widen(&rows.item(row, index)[..E::SIZE])
+        }
+    }
+
+    /// Reads the chunk at `start` of the rows opened.
+    pub(super) fn read<E: Element>(
+        &self,
+        first_row: usize,
+        start: usize,
+        workspace: &mut Workspace<E>,
+    ) {
+        let scratch = &mut workspace.scratch;
+        self.isa.run(Read::<E> {
+            stretch: Stretch::new(&self.batch.rows, first_row, start, scratch),
+            plan: self.plan,
+            temperatures: &workspace.temperatures,
+            thresholds: &workspace.thresholds,
+            greater: &mut workspace.greater,
+            parts: &mut workspace.chunk,
+        });
+    }
+
+    /// Joins the chunk just read to what was known.
+    pub(super) fn merge<E: Element>(&self, first_row: usize, workspace: &mut Workspace<E>) {
+        let parts = workspace.parts.iter_mut().zip(&workspace.chunk);
+        for (i, (part, chunk)) in parts.enumerate() {
+            *part = part.merge(*chunk, self.batch.temperatures.get(first_row + i));
+        }
+    }
+
+    pub(super) fn finish<E: Element, T: Statistic>(
+        &self,
+        first_row: usize,
+        statistic: &T,
+        workspace: &Workspace<E>,
+        output: &mut T::Output,
+    ) {
+        let per_row = self.batch.targets.map_or(0, |targets| targets.per_row);
+        for (i, &part) in workspace.parts.iter().enumerate() {
+            let own = i * per_row..(i + 1) * per_row;
+            let row = Row {
+                part,
+                temperature: self.batch.temperatures.get(first_row + i),
+                target_logits: &workspace.target_logits[own.clone()],
+                greater: workspace.greater.get(own).unwrap_or_default(),
+            };
+            statistic.finish(&row, output);
+        }
+    }
+
+    /// Few long rows: their chunks over the threads, merged here in order.
+    pub(super) fn by_chunk<E: Element, T: Statistic>(
+        &self,
+        statistic: &T,
+        group: usize,
+        threads: usize,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<T::Output, Error> {
+        let rows = self.batch.rows.rows();
+        let chunks = self.batch.rows.vocab().div_ceil(CHUNK);
+        let groups = rows.div_ceil(group);
+        let len = |first_row| group.min(rows - first_row);
+        let read = in_tasks(groups * chunks, threads, interrupted, |task, workspace| {
+            let first_row = task / chunks * group;
+            self.open::<E>(first_row, len(first_row), workspace);
+            self.read(first_row, task % chunks * CHUNK, workspace);
+            (workspace.chunk.clone(), workspace.greater.clone())
+        })?;
+        let mut output = T::Output::default();
+        let mut workspace = Workspace::<E>::default();
+        for (i, chunks) in read.chunks(chunks).enumerate() {
+            let first_row = i * group;
+            self.open(first_row, len(first_row), &mut workspace);
+            for (parts, greater) in chunks {
+                workspace.chunk.clone_from(parts);
+                self.merge(first_row, &mut workspace);
+                let counts = workspace.greater.iter_mut().zip(greater);
+                counts.for_each(|(all, chunk)| *all += chunk);
+            }
+            self.finish(first_row, statistic, &workspace, &mut output);
+        }
+        Ok(output)
+    }
+}

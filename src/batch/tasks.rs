@@ -1,0 +1,70 @@
+//! Numbered tasks over the threads.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::reader::Workspace;
+use crate::element::Element;
+use crate::error::Error;
+use crate::threads;
+
+/// How often the caller is asked whether to go on.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Runs tasks `0..tasks` on up to `threads` threads, this one among them; their
+/// results in order.
+pub(super) fn in_tasks<E: Element, R: Send>(
+    tasks: usize,
+    threads: usize,
+    interrupted: &mut dyn FnMut() -> bool,
+    run: impl Fn(usize, &mut Workspace<E>) -> R + Sync,
+) -> Result<Vec<R>, Error> {
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let work = |go_on: &mut dyn FnMut() -> bool| {
+        let mut workspace = Workspace::default();
+        let mut done = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let task = next.fetch_add(1, Ordering::Relaxed);
+            if task >= tasks {
+                break;
+            }
+            done.push((task, run(task, &mut workspace)));
+            if !go_on() {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+        done
+    };
+    let mut asked = Instant::now();
+    let mut patiently = || {
+        if asked.elapsed() < PATIENCE {
+            return true;
+        }
+        asked = Instant::now();
+        !interrupted()
+    };
+    let helpers = threads.min(tasks).saturating_sub(1);
+    let done = if helpers == 0 {
+        work(&mut patiently)
+    } else {
+        let others = Mutex::new(Vec::new());
+        let mut own = Vec::new();
+        threads::run_with_helpers(
+            helpers,
+            || {
+                let done = work(&mut || true);
+                others.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(done);
+            },
+            || own = work(&mut patiently),
+        )?;
+        own.extend(others.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        own.sort_unstable_by_key(|(task, _)| *task);
+        own
+    };
+    if stop.into_inner() {
+        return Err(Error::Interrupted);
+    }
+    Ok(done.into_iter().map(|(_, result)| result).collect())
+}
