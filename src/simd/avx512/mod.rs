@@ -1,0 +1,83 @@
+//! AVX-512: a virtual register is one `zmm`.
+//!
+//! F, BW, DQ and VL are what every AVX-512 server since Skylake-SP has; nothing
+//! newer is asked for.
+
+use std::arch::x86_64::*;
+
+use super::Simd;
+use super::isa::define_token;
+
+/// Runs intrinsics in a place where the token, or a register made through it,
+/// is at hand.
+macro_rules! with_token {
+    ($body:expr) => {{
+        // SAFETY: the intrinsics need AVX-512 F, BW, DQ, VL. The caller holds an
+        // `Avx512`, or a register that only an `Avx512` can make, and that
+        // exists only where the features were detected.
+        unsafe { $body }
+    }};
+}
+
+mod f32;
+mod f64;
+
+pub(crate) use f32::F32;
+pub(crate) use f64::F64;
+
+define_token! {
+    /// Proof that AVX-512 F, BW, DQ and VL are there.
+    Avx512: "avx512f" "avx512bw" "avx512dq" "avx512vl"
+}
+
+impl Simd for Avx512 {
+    type F32 = F32;
+    type F64 = F64;
+
+    #[inline(always)]
+    fn load_f32(self, bytes: &[u8]) -> [F32; 2] {
+        assert!(bytes.len() >= 128, "32 f32 take 128 bytes");
+        let at = bytes.as_ptr().cast::<f32>();
+        // SAFETY: token as in `with_token`; 128 bytes are readable by the assertion,
+        // and `loadu` takes any alignment.
+        unsafe { [F32(_mm512_loadu_ps(at)), F32(_mm512_loadu_ps(at.add(16)))] }
+    }
+
+    #[inline(always)]
+    fn load_f64(self, bytes: &[u8]) -> [F64; 2] {
+        assert!(bytes.len() >= 128, "16 f64 take 128 bytes");
+        let at = bytes.as_ptr().cast::<f64>();
+        // SAFETY: as in `load_f32`.
+        unsafe { [F64(_mm512_loadu_pd(at)), F64(_mm512_loadu_pd(at.add(8)))] }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, bytes: &[u8]) -> [F32; 2] {
+        assert!(bytes.len() >= 64, "32 f16 take 64 bytes");
+        let at = bytes.as_ptr().cast::<__m256i>();
+        // SAFETY: token as in `with_token`; 64 bytes are readable by the assertion,
+        // and `loadu` takes any alignment.
+        unsafe {
+            let (low, high) = (_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1)));
+            [F32(_mm512_cvtph_ps(low)), F32(_mm512_cvtph_ps(high))]
+        }
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, bytes: &[u8]) -> [F32; 2] {
+        assert!(bytes.len() >= 64, "32 bf16 take 64 bytes");
+        // SAFETY: token as in `with_token`; 64 bytes are readable by the assertion,
+        // and `loadu` takes any alignment.
+        unsafe {
+            let pairs = _mm512_loadu_si512(bytes.as_ptr().cast());
+            let odd = _mm512_and_si512(pairs, _mm512_set1_epi32(0xffff_0000_u32 as i32));
+            let even = _mm512_slli_epi32::<16>(pairs);
+            [F32(_mm512_castsi512_ps(even)), F32(_mm512_castsi512_ps(odd))]
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, bytes: &[u8], ahead: usize) {
+        with_token!(_mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(ahead).cast()));
+    }
+}
