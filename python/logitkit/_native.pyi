@@ -14,6 +14,20 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "__version__",
+    "entropy",
+    "instruction_sets",
+    "log_prob",
+    "logsumexp",
+    "num_threads",
+    "rank",
+    "set_num_threads",
+    "token_stats",
+    "use_instruction_set",
+    "varentropy",
+]
+
 _Cells: TypeAlias = NDArray[np.uint8]
 _Element: TypeAlias = Literal["float32", "float16", "bfloat16", "float64"]
 _PerRow: TypeAlias = float | NDArray[np.float64]
@@ -90,14 +104,14 @@ def token_stats(
 ]: ...
 def set_num_threads(threads: int | None) -> None: ...
 def num_threads() -> tuple[int, str]:
-    """The number of threads a parallel call uses now, and where it came from.
+    """Give the number of threads a parallel call uses now, and where it came from.
 
     The source is ``"set_num_threads"``, the name of an environment variable, or
     ``"available cores"``.
     """
 
 def instruction_sets() -> tuple[list[str], str]:
-    """The instruction sets this machine has, best last, and the one in use."""
+    """Name the instruction sets this machine has, best last, and the one in use."""
 
 def use_instruction_set(name: str | None) -> None:
     """Take this instruction set from now on, None: the one `LOGITKIT_ISA` or the machine gives.

@@ -281,6 +281,9 @@ def token_stats(
 ) -> TokenStats:
     """All statistics of each row, and those of its targets, from one read of the logits.
 
+    A function that gives one of them alone does only the work that this one needs, so that its
+    real results may differ from the fields here in the last bits.
+
     Parameters
     ----------
     logits : array_like of float, shape (..., vocab)

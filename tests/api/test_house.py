@@ -137,11 +137,15 @@ def code(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def uses(pattern: str, *, below: str = "", but_not: tuple[str, ...] = ()) -> list[str]:
-    """Where a pattern stands in the code below one folder of src, outside the folders named."""
+    """Where a pattern stands in the code below one folder of src, outside the folders named.
+
+    The Rust tests, which may compare instruction sets, are no part of that code.
+    """
     return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in sorted((SOURCES / below).rglob("*.rs"))
         if not any(path.is_relative_to(SOURCES / folder) for folder in but_not)
+        if "tests" not in {*path.parts[len(SOURCES.parts) :], path.stem}
         for number, line in code(path)
         if re.search(pattern, line)
     ]

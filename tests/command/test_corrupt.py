@@ -112,7 +112,7 @@ def test_a_sound_but_unusual_safetensors(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(packed(json.dumps(entries | HEADER).encode() + b" " * 100, DATA + b"\0\0"))
     assert main(["score", str(path), "-o", str(tmp_path / "o.npz")]) == 0
-    expected = logitkit.entropy(LOGITS).ravel()
+    expected = logitkit.token_stats(LOGITS).entropy.ravel()
     np.testing.assert_array_equal(read_table(tmp_path / "o.npz")["entropy"], expected)
     assert main(["score", str(path), "-o", str(tmp_path / "p.npz"), "--logits", "empty"]) == 1
 
@@ -222,7 +222,7 @@ def test_damaged_npy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         if check_damaged(path, capsys):
             # It may be another array now, but then NumPy reads the same one.
             sound += 1
-            expected = logitkit.entropy(np.load(path)).ravel()
+            expected = logitkit.token_stats(np.load(path)).entropy.ravel()
             np.testing.assert_array_equal(read_table(tmp_path / "o.npz")["entropy"], expected)
     assert sound > 0
     assert {*tmp_path.iterdir()} == {path, tmp_path / "o.npz"}

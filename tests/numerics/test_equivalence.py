@@ -22,7 +22,7 @@ def _around(*boundaries: int) -> list[int]:
 LENGTHS = {
     "1 to 130": list(range(1, 131)),
     "around a block": _around(BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, 13 * BLOCK),
-    "around a chunk": _around(CHUNK, 2 * CHUNK, 3 * CHUNK),
+    "around a chunk": _around(CHUNK, 2 * CHUNK),
     "around a block after a chunk": _around(CHUNK + BLOCK, 2 * CHUNK - BLOCK),
     "vocabularies": [32000, 128256, 4 * CHUNK + 1],
 }

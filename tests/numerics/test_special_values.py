@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from .rows import BLOCK, CHUNK, DTYPES, make_row
-from .statistics import Result, fused_statistics, single_statistics
+from .statistics import Result, assert_singly_as_together, fused_statistics, single_statistics
 
 OF_THE_SOFTMAX = ("entropy", "varentropy", "max_prob", "log_prob")
 
@@ -40,8 +40,8 @@ def ask_among_neighbours(rows: list[NDArray[Any]], target: int) -> Result:
     logits = np.stack([row for special in rows for row in (ordinary, special)] + [ordinary])
     targets = np.full(len(logits), target)
     together = fused_statistics(logitkit, logits, targets)
-    for name, value in single_statistics(logitkit, logits, targets).items():
-        np.testing.assert_array_equal(value, together[name], f"{name} asked for by itself")
+    singly = single_statistics(logitkit, logits, targets)
+    assert_singly_as_together(singly, together, f"length {length}")
     alone = fused_statistics(logitkit, ordinary, np.asarray(target))
     for name, value in alone.items():
         np.testing.assert_array_equal(together[name][::2], value, f"{name} of a neighbour")

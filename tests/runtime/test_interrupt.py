@@ -25,7 +25,7 @@ def interrupted(call, number, expected):
     def send():
         sent.append(time.monotonic())
         os.kill(os.getpid(), number)
-    timer = threading.Timer(0.5, send)
+    timer = threading.Timer(0.2, send)
     timer.start()
     try:
         call()
