@@ -5,6 +5,8 @@
 
 mod reader;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use reader::Reader;
 use tasks::in_tasks;

@@ -51,7 +51,7 @@ impl Exp2 for f32 {
     const LIMIT: f64 = 131_072.0;
     const LEAST: f64 = -125.0;
     const HEADROOM: f64 = 48.0;
-    const MAX_ULP: f64 = 2.0;
+    const MAX_ULP: f64 = 2.5;
 }
 
 impl Exp2 for f64 {
@@ -106,11 +106,18 @@ impl<V: Lanes<Scalar: Real>> Weigher<V> {
     /// The weights of `x` in the lanes of `mask`, which are all [`Self::weighty`];
     /// 0 in the others. Without `EXACT` the rate is rounded to the lane type: a
     /// relative change of the temperature by up to 2^-25, for the caller to correct.
+    /// With `LOW` the argument is `x + low`, `low` being far smaller.
     #[inline(always)]
-    pub(crate) fn weigh<const EXACT: bool>(&self, x: V, mask: V::Mask) -> V {
+    pub(crate) fn weigh<const EXACT: bool, const LOW: bool>(
+        &self,
+        x: V,
+        low: V,
+        mask: V::Mask,
+    ) -> V {
         let z = x.mul_add(self.rate, self.shifted_reference);
         let f = x.fused_mul_sub(self.rate, z.sub(self.shifted_reference));
         let f = if EXACT { x.mul_add(self.rate_low, f) } else { f };
+        let f = if LOW { low.mul_add(self.rate, f) } else { f };
         let power = z.power_of_eighths();
         let coefficients = V::Scalar::POLYNOMIAL;
         let mut q = V::splat(self.simd, coefficients[coefficients.len() - 1]);

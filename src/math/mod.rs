@@ -2,3 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod exp2;
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@
 //!   correction at the end.
 //! * Rows out of the range of the arithmetic (logits times rate beyond
 //!   [`Exp2::LIMIT`], temperatures beyond 2^20 or below 2^-20) are shifted by
-//!   their maximum and scaled by a power of two first, both exactly.
+//!   their maximum and scaled by a power of two first.
 //!
 //! Subtracting the maximum's weight from a block's sum instead of doing the
 //! block again was dropped: it cancels where the maximum is most of the sum,
@@ -123,6 +123,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     /// Reads the next block. With `RANK`, counts the logits above the threshold.
     #[inline(always)]
     pub(crate) fn push<const RANK: bool>(&mut self, block: Block) {
+        let mut largest = None;
         if self.cautious {
             if RANK {
                 self.count(block);
@@ -142,13 +143,14 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
                 sums
             };
             self.sums.greater += sums.greater;
-            if !sums.reached && !self.is_unbalanced(&sums) {
+            if sums.reached.is_none() && !self.is_unbalanced(&sums) {
                 self.commit(&sums);
                 self.reached = false;
                 return;
             }
+            largest = sums.reached;
         }
-        self.push_cautiously(block);
+        self.push_cautiously(block, largest);
     }
 
     /// Whether most blocks hold a logit above the threshold, so that counting
@@ -164,10 +166,14 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         self.sums.greater += count_greater::<S, E>(self.simd, block, self.frame.threshold);
     }
 
-    /// Reads a block whose maximum may be the row's, or that wants another centre.
+    /// Reads a block whose maximum may be the row's (`max`, if it has been looked
+    /// for), or that wants another centre.
     #[inline(always)]
-    fn push_cautiously(&mut self, block: Block) {
-        let max = largest::<S, E>(self.simd, block).to_f64();
+    fn push_cautiously(&mut self, block: Block, max: Option<f64>) {
+        let max = match max {
+            Some(max) => max,
+            None => largest::<S, E>(self.simd, block).to_f64(),
+        };
         let known = self.max;
         let nothing_finite = max == f64::NEG_INFINITY && known == f64::NEG_INFINITY;
         let reached = max >= known && !nothing_finite;

@@ -18,6 +18,9 @@ pub(crate) mod read;
 pub(crate) mod token_stats;
 pub(crate) mod varentropy;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub use entropy::Entropy;
 pub use log_prob::LogProb;
 pub use logsumexp::LogSumExp;

@@ -13,8 +13,9 @@ use crate::simd::{Lanes, Simd};
 const AHEAD: usize = 16384;
 const CACHE_LINE: usize = 64;
 
-/// `y = (x * before - shift) * after`: exact, and the identity unless a row is
-/// out of the plain range (see [`super::accumulator`]).
+/// `y = (x * before - shift) * after`: the identity unless a row is out of the
+/// plain range (see [`super::accumulator`]). What rounding takes from `y` goes into
+/// the weight.
 #[derive(Clone, Copy)]
 pub(crate) struct Shift {
     pub(crate) before: f64,
@@ -49,8 +50,8 @@ pub(crate) struct Sums {
     pub(crate) first: f64,
     /// Sum of `w (y - centre)^2`.
     pub(crate) second: f64,
-    /// Whether some logit is at least as large as the maximum known.
-    pub(crate) reached: bool,
+    /// The largest logit, if it is at least as large as the maximum known.
+    pub(crate) reached: Option<f64>,
     /// Whether some logit is at least as large as the threshold.
     pub(crate) above: bool,
     /// Logits above the threshold, if asked for.
@@ -129,7 +130,11 @@ pub(crate) fn moments<
         weight: weight.sum(),
         first: if MOMENTS >= 1 { first.sum() } else { 0.0 },
         second: if MOMENTS >= 2 { second[0].add(second[1]).sum() } else { 0.0 },
-        reached: !BELOW && max.any_ge(frame.max),
+        reached: if !BELOW && max.any_ge(frame.max) {
+            Some(max.largest().to_f64())
+        } else {
+            None
+        },
         above: !BELOW && max.any_ge(frame.threshold),
         greater: if COUNT { <E::Vector<S> as Lanes>::counted(greater) } else { 0 },
     }
@@ -141,17 +146,26 @@ fn terms<V: Lanes<Scalar: Real>, const MOMENTS: u8, const BELOW: bool, const SHI
     x: V,
     frame: &Frame<V>,
 ) -> Terms<V> {
-    let y = if SHIFTED { x.mul(frame.before).sub(frame.shift).mul(frame.after) } else { x };
+    let (mut y, mut lost) = (x, x);
+    if SHIFTED {
+        // The difference and what its rounding lost (Knuth's two-sum): with logits
+        // near the maximum nothing is, but temperatures far from 1 let others count.
+        let scaled = x.mul(frame.before);
+        let difference = scaled.sub(frame.shift);
+        let undone = difference.sub(scaled);
+        let error = scaled.sub(difference.sub(undone)).sub(frame.shift.add(undone));
+        (y, lost) = (difference.mul(frame.after), error.mul(frame.after));
+    }
     let mut kept = frame.weigher.weighty(y);
     if BELOW {
         kept = V::both(kept, x.not_ge(frame.max));
     }
     if MOMENTS == 0 {
-        let weight = frame.weigher.weigh::<true>(y, kept);
+        let weight = frame.weigher.weigh::<true, SHIFTED>(y, lost, kept);
         return Terms { weight, gap: weight, first: weight };
     }
     // The moments tell what the exact rate would have changed.
-    let weight = frame.weigher.weigh::<false>(y, kept);
+    let weight = frame.weigher.weigh::<false, SHIFTED>(y, lost, kept);
     let gap = y.sub(frame.centre).keep(kept);
     Terms { weight, gap, first: weight.mul(gap) }
 }

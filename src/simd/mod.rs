@@ -26,12 +26,15 @@
 pub(crate) mod isa;
 pub(crate) mod portable;
 mod powers;
-pub(crate) mod strided;
+pub mod strided;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use isa::Isa;
 

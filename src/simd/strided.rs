@@ -41,10 +41,13 @@ impl<'a> StridedRows<'a> {
         else {
             return Err(Error::EmptyVocabulary);
         };
-        assert!(*item_stride == 1 || *item_size < 2, "the bytes of an item lie together");
         if *vocab == 0 {
             return Err(Error::EmptyVocabulary);
         }
+        assert!(
+            *item_stride == 1 || *item_size < 2 || cells.is_empty(),
+            "the bytes of an item lie together"
+        );
         Ok(Self {
             start: cells.as_ptr(),
             leading: leading.to_vec(),

@@ -1,0 +1,167 @@
+//! The loads, at any alignment, and of every 16-bit code.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Random, lanes, same, sets};
+use crate::simd::{Isa, Kernel, Simd};
+
+/// Which load.
+#[derive(Clone, Copy, Debug)]
+enum Load {
+    F32,
+    F64,
+    F16,
+    BF16,
+}
+
+const LOADS: [(Load, usize); 4] =
+    [(Load::F32, 128), (Load::F64, 128), (Load::F16, 64), (Load::BF16, 64)];
+
+/// The two registers of a load, as `f64`, one behind the other.
+struct Loaded<'a>(Load, &'a [u8]);
+
+impl Kernel for Loaded<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<f64> {
+        let [low, high] = match self.0 {
+            Load::F32 => simd.load_f32(self.1),
+            Load::F16 => simd.load_f16(self.1),
+            Load::BF16 => simd.load_bf16(self.1),
+            Load::F64 => {
+                let [low, high] = simd.load_f64(self.1);
+                return [lanes(low), lanes(high)].concat();
+            }
+        };
+        [lanes(low), lanes(high)].concat().into_iter().map(f64::from).collect()
+    }
+}
+
+/// A number of sign, exponent and mantissa fields, by IEEE 754's definition.
+fn by_definition(code: u16, exponent_bits: u32, mantissa_bits: u32) -> f64 {
+    let sign = if code >> 15 == 0 { 1.0 } else { -1.0 };
+    let bias = (1 << (exponent_bits - 1)) - 1;
+    let exponent = i32::from(code >> mantissa_bits) & ((1 << exponent_bits) - 1);
+    let fraction =
+        f64::from(code & ((1 << mantissa_bits) - 1)) / f64::from(1 << mantissa_bits);
+    sign * match exponent {
+        0 => fraction * 2.0_f64.powi(1 - bias),
+        top if top == 2 * bias + 1 && fraction == 0.0 => f64::INFINITY,
+        top if top == 2 * bias + 1 => f64::NAN,
+        _ => (1.0 + fraction) * 2.0_f64.powi(exponent - bias),
+    }
+}
+
+#[track_caller]
+fn assert_same(found: &[f64], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len());
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        assert!(same(found, expected), "{what}, lane {i}: {found}, expected {expected}");
+    }
+}
+
+/// Zero and the infinities with their signs, subnormals, NaN of both kinds.
+#[test]
+fn half_precision_codes_are_what_they_stand_for() {
+    let codes: Vec<u16> = (0..=u16::MAX).collect();
+    for isa in sets() {
+        for block in codes.chunks_exact(32) {
+            let bytes: Vec<u8> = block.iter().flat_map(|code| code.to_ne_bytes()).collect();
+            let expected: Vec<f64> =
+                block.iter().map(|&code| by_definition(code, 5, 10)).collect();
+            let found = isa.run(Loaded(Load::F16, &bytes));
+            assert_same(&found, &expected, &format!("{isa:?}, codes from {:#x}", block[0]));
+        }
+    }
+}
+
+#[test]
+fn bfloat16_codes_are_what_they_stand_for_even_ones_first() {
+    let codes: Vec<u16> = (0..=u16::MAX).collect();
+    for isa in sets() {
+        for block in codes.chunks_exact(32) {
+            let bytes: Vec<u8> = block.iter().flat_map(|code| code.to_ne_bytes()).collect();
+            let half = |odd: usize| block.iter().skip(odd).step_by(2);
+            let expected: Vec<f64> =
+                half(0).chain(half(1)).map(|&code| by_definition(code, 8, 7)).collect();
+            let found = isa.run(Loaded(Load::BF16, &bytes));
+            assert_same(&found, &expected, &format!("{isa:?}, codes from {:#x}", block[0]));
+        }
+    }
+}
+
+/// What a load reads does not depend on where it lies.
+#[test]
+fn loads_take_any_alignment_and_keep_the_order() {
+    let mut random = Random(4);
+    let bytes: Vec<u8> = (0..256).map(|_| random.bits() as u8).collect();
+    for isa in sets() {
+        for (load, len) in LOADS {
+            for offset in 0..=64 {
+                let own = &bytes[offset..offset + len];
+                let codes =
+                    || own.chunks_exact(2).map(|code| u16::from_ne_bytes([code[0], code[1]]));
+                let expected: Vec<f64> = match load {
+                    Load::F32 => own
+                        .chunks_exact(4)
+                        .map(|x| f32::from_ne_bytes([x[0], x[1], x[2], x[3]]).into())
+                        .collect(),
+                    Load::F64 => own
+                        .chunks_exact(8)
+                        .map(|x| f64::from_ne_bytes(std::array::from_fn(|i| x[i])))
+                        .collect(),
+                    Load::F16 => codes().map(|code| by_definition(code, 5, 10)).collect(),
+                    Load::BF16 => codes()
+                        .step_by(2)
+                        .chain(codes().skip(1).step_by(2))
+                        .map(|code| by_definition(code, 8, 7))
+                        .collect(),
+                };
+                let what = format!("{isa:?}, {load:?} at offset {offset}");
+                assert_same(&isa.run(Loaded(load, &bytes[offset..])), &expected, &what);
+            }
+        }
+    }
+}
+
+/// A slice that is a byte short stops the load before it reads.
+#[test]
+fn loads_do_not_read_past_their_slice() {
+    let bytes = [0; 128];
+    for isa in sets() {
+        for (load, len) in LOADS {
+            let read = |bytes| catch_unwind(AssertUnwindSafe(|| isa.run(Loaded(load, bytes))));
+            assert!(read(&bytes[..len]).is_ok(), "{isa:?}, {load:?}");
+            assert!(read(&bytes[..len - 1]).is_err(), "{isa:?}, {load:?} read past its slice");
+        }
+    }
+}
+
+/// Far outside of any array; a fault would end the process.
+#[test]
+fn prefetch_takes_any_address() {
+    struct Prefetch(usize);
+    impl Kernel for Prefetch {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            simd.prefetch(&[0; 4], self.0);
+            simd.prefetch(&[], self.0);
+        }
+    }
+    for isa in sets() {
+        for ahead in [0, 1 << 14, 1 << 47, usize::MAX] {
+            isa.run(Prefetch(ahead));
+        }
+    }
+}
+
+#[test]
+fn sets_are_known_by_name() {
+    for isa in sets() {
+        assert_eq!(Isa::parse(isa.name()), Ok(isa));
+    }
+    let message = Isa::parse("sse9").expect_err("no such set").to_string();
+    assert!(message.contains("sse9") && message.contains("portable"), "{message}");
+}
