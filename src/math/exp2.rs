@@ -26,7 +26,7 @@
 //! `row::accumulator`).
 
 use crate::element::Real;
-use crate::simd::{Lanes, Simd};
+use crate::simd::Lanes;
 
 /// The constants of the method for one float type.
 pub trait Exp2: Sized + 'static {
@@ -127,9 +127,3 @@ impl<V: Lanes<Scalar: Real>> Weigher<V> {
         power.mul(f).mul_add_where(q, power, mask)
     }
 }
-
-/// Asserts at compile time that tokens and registers belong together.
-const _: fn() = || {
-    fn registers<S: Simd, V: Lanes<Simd = S>>() {}
-    registers::<crate::simd::portable::Portable, crate::simd::portable::F32>();
-};

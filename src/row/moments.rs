@@ -104,9 +104,7 @@ pub(crate) fn moments<
     let mut greater = <E::Vector<S> as Lanes>::counter(simd);
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
         if !BELOW {
-            for line in 0..E::PAIR * E::SIZE / CACHE_LINE {
-                simd.prefetch(bytes, AHEAD + line * CACHE_LINE);
-            }
+            prefetch::<S, E>(simd, bytes);
         }
         let [x0, x1] = E::load_pair(simd, bytes);
         let t0 = terms::<_, MOMENTS, BELOW, SHIFTED>(x0, frame);
@@ -137,6 +135,14 @@ pub(crate) fn moments<
         },
         above: !BELOW && max.any_ge(frame.threshold),
         greater: if COUNT { <E::Vector<S> as Lanes>::counted(greater) } else { 0 },
+    }
+}
+
+/// Asks for the cache lines that are to follow a pair of registers.
+#[inline(always)]
+fn prefetch<S: Simd, E: Element>(simd: S, bytes: &[u8]) {
+    for line in 0..E::PAIR * E::SIZE / CACHE_LINE {
+        simd.prefetch(bytes, AHEAD + line * CACHE_LINE);
     }
 }
 
@@ -224,20 +230,19 @@ pub(crate) fn count_greater<S: Simd, E: Element>(
 ) -> u64 {
     let mut greater = [<E::Vector<S> as Lanes>::counter(simd); 2];
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
-        for line in 0..E::PAIR * E::SIZE / CACHE_LINE {
-            simd.prefetch(bytes, AHEAD + line * CACHE_LINE);
-        }
         let [x0, x1] = E::load_pair(simd, bytes);
         greater = [x0.count_gt(threshold, greater[0]), x1.count_gt(threshold, greater[1])];
     }
     <E::Vector<S> as Lanes>::counted(greater[0]) + <E::Vector<S> as Lanes>::counted(greater[1])
 }
 
-/// Whether a block holds NaN.
+/// Whether a block holds NaN. The first pass where there are no sums, so it asks
+/// for the lines ahead.
 #[inline(always)]
 pub(crate) fn has_nan<S: Simd, E: Element>(simd: S, block: Block) -> bool {
     let mut found = false;
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
+        prefetch::<S, E>(simd, bytes);
         let [x0, x1] = E::load_pair(simd, bytes);
         found |= x0.any_nan() | x1.any_nan();
     }

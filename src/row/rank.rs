@@ -1,6 +1,6 @@
 //! Place of chosen tokens in the order of logits.
 
-use super::{Columns, Plan, Row, Statistic};
+use super::{Plan, Row, Statistic};
 
 /// 1 + the number of strictly greater logits; 0 for targets to be skipped and
 /// in rows with NaN, where there is no order. Exact.
@@ -25,9 +25,3 @@ pub(crate) fn append_ranks(row: &Row, output: &mut Vec<i64>) {
         if row.part.nan || logit.is_none() { 0 } else { 1 + greater as i64 }
     }));
 }
-
-/// Asserts at compile time that ranks can be put behind one another.
-const _: fn() = || {
-    fn is_columns<C: Columns>() {}
-    is_columns::<Vec<i64>>();
-};

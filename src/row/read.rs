@@ -126,20 +126,17 @@ impl<E: Element> Read<'_, E> {
     #[inline(always)]
     fn moments<S: Simd, const MOMENTS: u8, const RANK: bool>(&mut self, simd: S) {
         let (mut one, mut several);
-        let accumulators: &mut [Accumulator<S, E, MOMENTS>] = if let [temperature] =
-            *self.temperatures
-        {
-            let threshold = if RANK { self.thresholds[0] } else { E::Lane::NEG_INFINITY };
-            one = [Accumulator::new(simd, temperature, threshold)];
-            &mut one
-        } else {
-            several = Vec::with_capacity(self.parts.len());
-            for (i, &temperature) in self.temperatures.iter().enumerate() {
-                let threshold = if RANK { self.thresholds[i] } else { E::Lane::NEG_INFINITY };
-                several.push(Accumulator::new(simd, temperature, threshold));
-            }
-            &mut several
-        };
+        let accumulators: &mut [Accumulator<S, E, MOMENTS>] =
+            if let [temperature] = *self.temperatures {
+                one = [self.start::<S, MOMENTS, RANK>(simd, 0, temperature)];
+                &mut one
+            } else {
+                several = Vec::with_capacity(self.parts.len());
+                for (i, &temperature) in self.temperatures.iter().enumerate() {
+                    several.push(self.start::<S, MOMENTS, RANK>(simd, i, temperature));
+                }
+                &mut several
+            };
         let count_apart = !RANK && self.plan.ranks();
         for at in self.stretch.block_starts() {
             self.stretch.gather::<E>(at);
@@ -156,6 +153,18 @@ impl<E: Element> Read<'_, E> {
                 self.greater[i] += accumulator.greater();
             }
         }
+    }
+
+    /// An accumulator for a row; with `RANK` it counts above the row's one target.
+    #[inline(always)]
+    fn start<S: Simd, const MOMENTS: u8, const RANK: bool>(
+        &self,
+        simd: S,
+        row: usize,
+        temperature: f64,
+    ) -> Accumulator<S, E, MOMENTS> {
+        let threshold = if RANK { self.thresholds[row] } else { E::Lane::NEG_INFINITY };
+        Accumulator::new(simd, temperature, threshold)
     }
 
     #[inline(always)]

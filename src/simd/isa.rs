@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::Kernel;
 use super::portable::Portable;
-use super::{Kernel, Simd};
 use crate::error::Error;
 
 /// The variable that forces a lower instruction set.
@@ -145,9 +145,3 @@ fn choose() -> Result<Isa, Error> {
         _ => Ok(*Isa::available().last().unwrap_or(&Isa::Portable)),
     }
 }
-
-/// Asserts at compile time that the portable token is a [`Simd`] on every target.
-const _: fn() = || {
-    fn is_simd<S: Simd>() {}
-    is_simd::<Portable>();
-};
