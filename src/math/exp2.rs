@@ -12,8 +12,10 @@
 //!    2^-24 for degree 3 (linear programme on a grid), 0.05 units of 2^-53 for
 //!    degree 7 (Chebyshev nodes).
 //!
-//! Weights below `2^`[`Exp2::LEAST`] (those of -inf among them) are left out by a
-//! mask; NaN gives NaN.
+//! Logits whose exponent lies below [`Exp2::LEAST`] (-inf among them) are raised to
+//! it first ([`Weigher::raised`]): one operation, where a mask takes one on the
+//! weight and one on all that is multiplied with it. Sums that consist of such
+//! weights alone are for the caller to take as nothing. NaN gives NaN.
 //!
 //! A polynomial of degree 6 on [-1/2, 1/2] without a table was the first form: it
 //! takes two multiplications more, and its chain of dependent operations is half
@@ -36,11 +38,13 @@ pub trait Exp2: Sized + 'static {
     const POLYNOMIAL: &'static [Self];
     /// Largest magnitude of `x * rate` for which the method holds.
     const LIMIT: f64;
-    /// Exponents below this one give weight 0. All kept weights are normal.
+    /// Exponents below this one are raised to it. All weights are normal.
     const LEAST: f64;
     /// How far the exponent of a weight may lie above the reference before sums
     /// (of weight times squared distance) could overflow.
     const HEADROOM: f64;
+    /// Largest magnitude of a reference that the table can hold beside its powers.
+    const NEAR: f64;
     /// Largest error of a weight, in units of its last place; tests assert it.
     const MAX_ULP: f64;
 }
@@ -50,8 +54,9 @@ impl Exp2 for f32 {
     const POLYNOMIAL: &'static [f32] = &[0.693_147_24, 0.240_257_64, 0.055_496_223];
     const LIMIT: f64 = 131_072.0;
     const LEAST: f64 = -125.0;
-    const HEADROOM: f64 = 48.0;
-    const MAX_ULP: f64 = 2.5;
+    const HEADROOM: f64 = 64.0;
+    const NEAR: f64 = 96.0;
+    const MAX_ULP: f64 = 3.0;
 }
 
 impl Exp2 for f64 {
@@ -68,7 +73,8 @@ impl Exp2 for f64 {
     const LIMIT: f64 = 35_184_372_088_832.0;
     const LEAST: f64 = -1021.0;
     const HEADROOM: f64 = 256.0;
-    const MAX_ULP: f64 = 2.0;
+    const NEAR: f64 = 512.0;
+    const MAX_ULP: f64 = 2.5;
 }
 
 /// `2^(x * rate - reference)`, its constants spread over registers.
@@ -79,6 +85,14 @@ pub(crate) struct Weigher<V: Lanes> {
     rate_low: V,
     shifted_reference: V,
     floor: V,
+    scaled_powers: V,
+}
+
+/// A weight as `power * 2^f`, with `f` in [-1/16, 1/16].
+#[derive(Clone, Copy)]
+pub(crate) struct Factors<V> {
+    pub(crate) power: V,
+    f: V,
 }
 
 impl<V: Lanes<Scalar: Real>> Weigher<V> {
@@ -88,42 +102,76 @@ impl<V: Lanes<Scalar: Real>> Weigher<V> {
     pub(crate) fn new(simd: V::Simd, rate: f64, reference: f64) -> Self {
         let splat = |x| V::splat(simd, V::Scalar::from_f64(x));
         let rate_high = V::Scalar::from_f64(rate).to_f64();
+        let near = reference.clamp(-V::Scalar::NEAR, V::Scalar::NEAR);
         Self {
             simd,
             rate: splat(rate_high),
             rate_low: splat(rate - rate_high),
             shifted_reference: splat(V::Scalar::MAGIC - reference),
             floor: splat((reference + V::Scalar::LEAST) / rate),
+            scaled_powers: V::scaled_powers(simd, V::Scalar::from_f64((-near).exp2())),
         }
     }
 
-    /// The lanes of `x` whose weight is not 0, as far as the exponent says.
+    /// `x`, but no less than what has the least weight; NaN stays.
     #[inline(always)]
-    pub(crate) fn weighty(&self, x: V) -> V::Mask {
-        x.not_le(self.floor)
+    pub(crate) fn raised(&self, x: V) -> V {
+        self.floor.max(x)
     }
 
-    /// The weights of `x` in the lanes of `mask`, which are all [`Self::weighty`];
-    /// 0 in the others. Without `EXACT` the rate is rounded to the lane type: a
-    /// relative change of the temperature by up to 2^-25, for the caller to correct.
-    /// With `LOW` the argument is `x + low`, `low` being far smaller.
+    /// What is to be added to `x`, unless `x` will be raised (it may then be NaN).
     #[inline(always)]
-    pub(crate) fn weigh<const EXACT: bool, const LOW: bool>(
+    pub(crate) fn low_if_not_raised(&self, x: V, low: V) -> V {
+        low.keep(self.floor.not_ge(x))
+    }
+
+    /// The weight of `x`, which has been [`Self::raised`], in factors.
+    ///
+    /// * Without `EXACT` the rate is rounded to the lane type: a relative change of
+    ///   the temperature by up to 2^-25, for the caller to correct.
+    /// * With `LOW` the argument is `x + low`, `low` being far smaller.
+    /// * With `NEAR` the reference is at most [`Exp2::NEAR`] in magnitude, and a
+    ///   register type that [saturates](Lanes::SATURATES) makes too large a weight
+    ///   +inf. Otherwise no exponent may lie beyond the range of the lane type.
+    #[inline(always)]
+    pub(crate) fn factors<const EXACT: bool, const LOW: bool, const NEAR: bool>(
         &self,
         x: V,
         low: V,
-        mask: V::Mask,
-    ) -> V {
+    ) -> Factors<V> {
         let z = x.mul_add(self.rate, self.shifted_reference);
-        let f = x.fused_mul_sub(self.rate, z.sub(self.shifted_reference));
+        let eighths = z.sub(self.shifted_reference);
+        let f = x.fused_mul_sub(self.rate, eighths);
         let f = if EXACT { x.mul_add(self.rate_low, f) } else { f };
         let f = if LOW { low.mul_add(self.rate, f) } else { f };
-        let power = z.power_of_eighths();
+        let power = if NEAR && V::SATURATES {
+            z.saturating_power_of_eighths(eighths, self.scaled_powers)
+        } else {
+            z.power_of_eighths()
+        };
+        Factors { power, f }
+    }
+
+    /// The weight.
+    #[inline(always)]
+    pub(crate) fn weight(&self, Factors { power, f }: Factors<V>) -> V {
+        power.mul(f).mul_add(self.q(f), power)
+    }
+
+    /// `sum` and the weight: an operation less than adding the weight once made.
+    #[inline(always)]
+    pub(crate) fn add_weight(&self, Factors { power, f }: Factors<V>, sum: V) -> V {
+        let one = V::splat(self.simd, V::Scalar::from_f64(1.0));
+        self.q(f).mul_add(f, one).mul_add(power, sum)
+    }
+
+    #[inline(always)]
+    fn q(&self, f: V) -> V {
         let coefficients = V::Scalar::POLYNOMIAL;
         let mut q = V::splat(self.simd, coefficients[coefficients.len() - 1]);
         for &c in coefficients[..coefficients.len() - 1].iter().rev() {
             q = q.mul_add(f, V::splat(self.simd, c));
         }
-        power.mul(f).mul_add_where(q, power, mask)
+        q
     }
 }

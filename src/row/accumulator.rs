@@ -37,6 +37,13 @@ const LOG2_E: f64 = std::f64::consts::LOG2_E;
 /// Temperatures in this range need no scaling of the logits.
 const PLAIN_TEMPERATURES: std::ops::RangeInclusive<f64> = 9.5e-7..=1_048_576.0;
 
+/// How far the reference is put below the first maximum: the least weight, which
+/// stands for all that are less, is then 2^-149 of it, or less.
+const DEPTH: f64 = 24.0;
+
+/// What a sum of weights is at least, relative to the largest of them, as computed.
+const SLACK: f64 = 0.9999;
+
 /// State of reading a stretch of a row; `MOMENTS` as in [`moments`].
 pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     simd: S,
@@ -55,6 +62,7 @@ pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     shifted: bool,
     /// All of the above, as the passes use it.
     frame: Frame<E::Vector<S>>,
+    threshold: f64,
     sums: Sums,
     /// Logits equal to the maximum.
     count: u64,
@@ -96,11 +104,14 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
                 weigher: Weigher::new(simd, rate, 0.0),
                 centre: zero,
                 max: zero,
+                max_weight: 0.0,
                 threshold: E::Vector::splat(simd, threshold),
+                threshold_weight: 0.0,
                 before: E::Vector::splat(simd, E::Lane::from_f64(shift.before)),
                 shift: zero,
                 after: E::Vector::splat(simd, E::Lane::from_f64(shift.after)),
             },
+            threshold: threshold.to_f64(),
             sums: Sums::default(),
             count: 0,
             argmax: 0,
@@ -118,39 +129,56 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         self.frame.centre = E::Vector::splat(self.simd, lane(self.centre));
         self.frame.max = E::Vector::splat(self.simd, lane(self.max));
         self.frame.shift = E::Vector::splat(self.simd, lane(self.shift.shift));
+        self.frame.max_weight = SLACK * self.weight(self.max);
+        // Nothing is above NaN.
+        let threshold = if self.threshold.is_nan() { f64::INFINITY } else { self.threshold };
+        self.frame.threshold_weight = SLACK * self.weight(threshold);
+    }
+
+    /// The weight of a logit.
+    fn weight(&self, x: f64) -> f64 {
+        self.shifted(x).mul_add(self.rate, -self.reference).exp2()
+    }
+
+    /// Whether the reference is [near](Exp2::NEAR).
+    fn is_near(&self) -> bool {
+        self.reference.abs() <= E::Lane::NEAR
     }
 
     /// Reads the next block. With `RANK`, counts the logits above the threshold.
     #[inline(always)]
     pub(crate) fn push<const RANK: bool>(&mut self, block: Block) {
-        let mut largest = None;
+        let mut reached = None;
         if self.cautious {
             if RANK {
                 self.count(block);
             }
         } else {
-            let sums = if RANK && self.counts_often(block) {
-                moments::<S, E, MOMENTS, true, false, false>(self.simd, block, &self.frame)
-            } else {
-                let sums = moments::<S, E, MOMENTS, false, false, false>(
-                    self.simd,
-                    block,
-                    &self.frame,
-                );
-                if RANK && sums.above {
-                    self.count(block);
-                }
-                sums
+            let counts = RANK && self.counts_often(block);
+            let sums = match (counts, self.is_near()) {
+                (true, true) => self.sums::<true, true>(block),
+                (true, false) => self.sums::<true, false>(block),
+                (false, true) => self.sums::<false, true>(block),
+                (false, false) => self.sums::<false, false>(block),
             };
+            if RANK && !counts && sums.above {
+                self.count(block);
+            }
             self.sums.greater += sums.greater;
-            if sums.reached.is_none() && !self.is_unbalanced(&sums) {
+            reached = sums.largest.filter(|&max| max >= self.max);
+            if reached.is_none() && !self.is_unbalanced(&sums) {
                 self.commit(&sums);
                 self.reached = false;
                 return;
             }
-            largest = sums.reached;
         }
-        self.push_cautiously(block, largest);
+        self.push_cautiously(block, reached);
+    }
+
+    /// The sums of a block on the supposition that it is below the maximum.
+    #[inline(always)]
+    fn sums<const COUNT: bool, const NEAR: bool>(&self, block: Block) -> Sums {
+        moments::<S, E, MOMENTS, COUNT, false, false, NEAR>(self.simd, block, &self.frame)
     }
 
     /// Whether most blocks hold a logit above the threshold, so that counting
@@ -195,9 +223,17 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         let mut again = true;
         let sums = loop {
             let sums = if self.shifted {
-                moments::<S, E, MOMENTS, false, true, true>(self.simd, block, &self.frame)
+                moments::<S, E, MOMENTS, false, true, true, false>(
+                    self.simd,
+                    block,
+                    &self.frame,
+                )
             } else {
-                moments::<S, E, MOMENTS, false, true, false>(self.simd, block, &self.frame)
+                moments::<S, E, MOMENTS, false, true, false, false>(
+                    self.simd,
+                    block,
+                    &self.frame,
+                )
             };
             if !(again && self.is_unbalanced(&sums)) {
                 break sums;
@@ -246,8 +282,8 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         if self.shifted {
             let shift = max * self.shift.before;
             let step = (self.shift.shift - shift) * self.shift.after;
-            self.rescale(step.mul_add(rate, self.reference));
-            self.reference = 0.0;
+            self.rescale(step.mul_add(rate, self.reference + DEPTH));
+            self.reference = -DEPTH;
             self.shift.shift = shift;
             // The maximum is the centre as long as no other is wanted.
             let keep = MOMENTS >= 2 && self.sums.weight > 0.0;
@@ -255,7 +291,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         } else {
             let exponent = max.mul_add(rate, -self.reference);
             if first || exponent > E::Lane::HEADROOM {
-                let reference = (max * rate).floor();
+                let reference = (max * rate).floor() - DEPTH;
                 self.rescale(self.reference - reference);
                 self.reference = reference;
             }
@@ -265,7 +301,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         }
         if count > 0.0 {
             let y = self.shifted(old);
-            let weight = count * y.mul_add(rate, -self.reference).exp2();
+            let weight = count * self.weight(old);
             if weight > 0.0 {
                 let gap = y - self.centre;
                 self.sums.weight += weight;
@@ -326,7 +362,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             return part;
         }
         let y = self.shifted(max);
-        let scale = (-y.mul_add(self.rate, -self.reference)).exp2();
+        let scale = self.weight(max).recip();
         let distance = y - self.centre;
         let gap = (distance * weight - first).max(0.0);
         let spread = (second - first * (first / weight)).max(0.0);

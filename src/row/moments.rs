@@ -1,16 +1,22 @@
 //! The passes over one block: weights and their moments, maximum, places,
 //! counts. All that touches every logit is here.
 
-use super::blocks::Block;
+use super::blocks::{BLOCK, Block};
 use crate::element::{Element, Real};
-use crate::math::exp2::Weigher;
+use crate::math::exp2::{Factors, Weigher};
 use crate::simd::{Lanes, Simd};
 
-/// How far ahead of the arithmetic the cache lines are asked for. On a Zen 5 core
-/// entropy ran at 0.75 of the read bandwidth with 1 KiB, 0.81 with 4, 0.84 with 8,
-/// 0.95 with 16 and 0.90 with 24; into the second-level cache only, at 32 or 64
-/// KiB, at 0.89; with the non-temporal hint no better than the plain one.
-const AHEAD: usize = 16384;
+/// How far ahead of the arithmetic the cache lines are asked for: from far away into
+/// the second-level cache, then from there into the first.
+///
+/// A core has few places for lines on their way to its first-level cache (16 on
+/// Sapphire Rapids), many more for those to the second (48). With the near request
+/// alone entropy ran at 0.79 of the read bandwidth there, with both at 0.87; near ones
+/// at 4 to 16 KiB and far ones at 32 to 128 KiB made no difference. On a Zen 5 core the
+/// near request alone took entropy from 0.75 of the bandwidth at 1 KiB to 0.95 at 16
+/// and 0.90 at 24; the non-temporal hint was worse than none on both.
+const NEAR: usize = 16384;
+const FAR: usize = 32768;
 const CACHE_LINE: usize = 64;
 
 /// `y = (x * before - shift) * after`: the identity unless a row is out of the
@@ -33,8 +39,12 @@ pub(crate) struct Frame<V: Lanes> {
     pub(crate) centre: V,
     /// The largest logit known; a pass below it leaves its equals out.
     pub(crate) max: V,
+    /// Sums of weights below this one are sums without that logit.
+    pub(crate) max_weight: f64,
     /// `greater` counts the logits above this one.
     pub(crate) threshold: V,
+    /// As `max_weight` for the threshold.
+    pub(crate) threshold_weight: f64,
     /// The terms of [`Shift`].
     pub(crate) before: V,
     pub(crate) shift: V,
@@ -50,9 +60,9 @@ pub(crate) struct Sums {
     pub(crate) first: f64,
     /// Sum of `w (y - centre)^2`.
     pub(crate) second: f64,
-    /// The largest logit, if it is at least as large as the maximum known.
-    pub(crate) reached: Option<f64>,
-    /// Whether some logit is at least as large as the threshold.
+    /// The largest logit, if it may be as large as the maximum known.
+    pub(crate) largest: Option<f64>,
+    /// Whether some logit may be as large as the threshold.
     pub(crate) above: bool,
     /// Logits above the threshold, if asked for.
     pub(crate) greater: u64,
@@ -67,21 +77,16 @@ impl Sums {
     }
 }
 
-/// What a register of logits adds to the sums.
-#[derive(Clone, Copy)]
-struct Terms<V: Lanes> {
-    weight: V,
-    gap: V,
-    /// Weight times gap.
-    first: V,
-}
-
 /// The moments of a block: 0 for the weights alone, 1 and 2 for more.
 ///
 /// * `COUNT`: also count the logits above `frame.threshold`.
 /// * `BELOW`: leave out logits equal to `frame.max`; without it the sums are of
-///   no use if the result says `reached`.
+///   no use if the largest logit is as large.
 /// * `SHIFTED`: apply `frame.shift`.
+/// * `NEAR`: the reference is, as [`Weigher::factors`] wants it then.
+///
+/// Where weights saturate their sum tells that no logit is large, and the largest is
+/// looked for only where it may matter; otherwise it is found along with the sums.
 ///
 /// No closures here and below: they would not be inlined for certain, and would
 /// then be compiled without the instruction set.
@@ -93,65 +98,100 @@ pub(crate) fn moments<
     const COUNT: bool,
     const BELOW: bool,
     const SHIFTED: bool,
+    const NEAR: bool,
 >(
     simd: S,
     block: Block,
     frame: &Frame<E::Vector<S>>,
 ) -> Sums {
+    let weighs_instead = NEAR && <E::Vector<S> as Lanes>::SATURATES;
+    let watches = !BELOW && !weighs_instead;
     let zero = E::Vector::splat(simd, E::Lane::from_f64(0.0));
-    let (mut weight, mut first, mut second) = (zero, zero, [zero; 2]);
+    let (mut weight, mut first, mut second) = ([zero; 2], [zero; 2], [zero; 2]);
     let mut max = E::Vector::splat(simd, E::Lane::NEG_INFINITY);
     let mut greater = <E::Vector<S> as Lanes>::counter(simd);
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
-        if !BELOW {
-            prefetch::<S, E>(simd, bytes);
-        }
+        prefetch::<S, E, BELOW>(simd, bytes);
         let [x0, x1] = E::load_pair(simd, bytes);
-        let t0 = terms::<_, MOMENTS, BELOW, SHIFTED>(x0, frame);
-        let t1 = terms::<_, MOMENTS, BELOW, SHIFTED>(x1, frame);
-        weight = weight.add(t0.weight.add(t1.weight));
-        if MOMENTS >= 1 {
-            first = first.add(t0.first.add(t1.first));
+        for (i, x) in [x0, x1].into_iter().enumerate() {
+            let (y, factors) = weigh::<_, MOMENTS, BELOW, SHIFTED, NEAR>(x, frame);
+            if MOMENTS == 0 {
+                weight[i] = frame.weigher.add_weight(factors, weight[i]);
+                continue;
+            }
+            let own = frame.weigher.weight(factors);
+            let gap = y.sub(frame.centre);
+            weight[i] = weight[i].add(own);
+            if MOMENTS == 1 {
+                first[i] = own.mul_add(gap, first[i]);
+            } else {
+                let own_first = own.mul(gap);
+                first[i] = first[i].add(own_first);
+                second[i] = own_first.mul_add(gap, second[i]);
+            }
         }
-        if MOMENTS >= 2 {
-            second[0] = t0.first.mul_add(t0.gap, second[0]);
-            second[1] = t1.first.mul_add(t1.gap, second[1]);
-        }
-        if !BELOW {
+        if watches {
             max = x1.max(x0.max(max));
         }
         if COUNT {
             greater = x1.count_gt(frame.threshold, x0.count_gt(frame.threshold, greater));
         }
     }
-    Sums {
-        weight: weight.sum(),
-        first: if MOMENTS >= 1 { first.sum() } else { 0.0 },
+    let mut sums = Sums {
+        weight: weight[0].add(weight[1]).sum(),
+        first: if MOMENTS >= 1 { first[0].add(first[1]).sum() } else { 0.0 },
         second: if MOMENTS >= 2 { second[0].add(second[1]).sum() } else { 0.0 },
-        reached: if !BELOW && max.any_ge(frame.max) {
-            Some(max.largest().to_f64())
-        } else {
-            None
-        },
-        above: !BELOW && max.any_ge(frame.threshold),
+        largest: None,
+        above: false,
         greater: if COUNT { <E::Vector<S> as Lanes>::counted(greater) } else { 0 },
+    };
+    if watches {
+        sums.largest = max.any_ge(frame.max).then(|| max.largest().to_f64());
+        sums.above = max.any_ge(frame.threshold);
+    } else if weighs_instead {
+        // Not below, or NaN.
+        sums.above = !(sums.weight < frame.threshold_weight);
+        if !(sums.weight < frame.max_weight) {
+            sums.largest = Some(largest::<S, E>(simd, block).to_f64());
+        }
     }
+    if sums.weight < nothing::<E::Lane>() {
+        (sums.weight, sums.first, sums.second) = (0.0, 0.0, 0.0);
+    }
+    sums
+}
+
+/// Less than a block's worth of the least weight is nothing: -inf throughout.
+const fn nothing<R: Real>() -> f64 {
+    let exponent = R::LEAST as i64 + BLOCK.ilog2() as i64 + 1;
+    f64::from_bits((exponent + 1023 << 52) as u64)
 }
 
 /// Asks for the cache lines that are to follow a pair of registers.
 #[inline(always)]
-fn prefetch<S: Simd, E: Element>(simd: S, bytes: &[u8]) {
+fn prefetch<S: Simd, E: Element, const AGAIN: bool>(simd: S, bytes: &[u8]) {
     for line in 0..E::PAIR * E::SIZE / CACHE_LINE {
-        simd.prefetch(bytes, AHEAD + line * CACHE_LINE);
+        if AGAIN {
+            simd.prefetch_to_second_level(bytes, FAR + BLOCK * E::SIZE + line * CACHE_LINE);
+        } else {
+            simd.prefetch_to_second_level(bytes, FAR + line * CACHE_LINE);
+            simd.prefetch(bytes, NEAR + line * CACHE_LINE);
+        }
     }
 }
 
-/// The terms of one register.
+/// A register of logits as the sums are to have them, and their weights.
 #[inline(always)]
-fn terms<V: Lanes<Scalar: Real>, const MOMENTS: u8, const BELOW: bool, const SHIFTED: bool>(
+fn weigh<
+    V: Lanes<Scalar: Real>,
+    const MOMENTS: u8,
+    const BELOW: bool,
+    const SHIFTED: bool,
+    const NEAR: bool,
+>(
     x: V,
     frame: &Frame<V>,
-) -> Terms<V> {
+) -> (V, Factors<V>) {
     let (mut y, mut lost) = (x, x);
     if SHIFTED {
         // The difference and what its rounding lost (Knuth's two-sum): with logits
@@ -160,20 +200,20 @@ fn terms<V: Lanes<Scalar: Real>, const MOMENTS: u8, const BELOW: bool, const SHI
         let difference = scaled.sub(frame.shift);
         let undone = difference.sub(scaled);
         let error = scaled.sub(difference.sub(undone)).sub(frame.shift.add(undone));
-        (y, lost) = (difference.mul(frame.after), error.mul(frame.after));
+        y = difference.mul(frame.after);
+        lost = frame.weigher.low_if_not_raised(y, error.mul(frame.after));
     }
-    let mut kept = frame.weigher.weighty(y);
+    y = frame.weigher.raised(y);
+    // With moments, these tell what the exact rate would have changed.
+    let mut factors = if MOMENTS == 0 {
+        frame.weigher.factors::<true, SHIFTED, NEAR>(y, lost)
+    } else {
+        frame.weigher.factors::<false, SHIFTED, NEAR>(y, lost)
+    };
     if BELOW {
-        kept = V::both(kept, x.not_ge(frame.max));
+        factors.power = factors.power.keep(x.not_ge(frame.max));
     }
-    if MOMENTS == 0 {
-        let weight = frame.weigher.weigh::<true, SHIFTED>(y, lost, kept);
-        return Terms { weight, gap: weight, first: weight };
-    }
-    // The moments tell what the exact rate would have changed.
-    let weight = frame.weigher.weigh::<false, SHIFTED>(y, lost, kept);
-    let gap = y.sub(frame.centre).keep(kept);
-    Terms { weight, gap, first: weight.mul(gap) }
+    (y, factors)
 }
 
 /// The largest logit of a block, NaN aside; -inf if there is none.
@@ -242,7 +282,7 @@ pub(crate) fn count_greater<S: Simd, E: Element>(
 pub(crate) fn has_nan<S: Simd, E: Element>(simd: S, block: Block) -> bool {
     let mut found = false;
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
-        prefetch::<S, E>(simd, bytes);
+        prefetch::<S, E, false>(simd, bytes);
         let [x0, x1] = E::load_pair(simd, bytes);
         found |= x0.any_nan() | x1.any_nan();
     }

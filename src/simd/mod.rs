@@ -57,6 +57,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// Asks for the cache line `ahead` bytes after the start of `bytes`, which
     /// may lie outside of it (and outside of any array: a prefetch never faults).
     fn prefetch(self, bytes: &[u8], ahead: usize);
+    /// The same, but only as near as the second-level cache.
+    fn prefetch_to_second_level(self, bytes: &[u8], ahead: usize);
 }
 
 /// A virtual register: `LEN` lanes of one float type.
@@ -71,6 +73,8 @@ pub trait Lanes: Copy {
     type Counter: Copy;
     /// Number of lanes.
     const LEN: usize;
+    /// Whether [`Self::saturating_power_of_eighths`] saturates.
+    const SATURATES: bool = false;
 
     /// The same value in every lane.
     fn splat(simd: Self::Simd, value: Self::Scalar) -> Self;
@@ -90,14 +94,21 @@ pub trait Lanes: Copy {
     /// the low bits of `self = 1.5 * 2^20 + k / 8` (`2^49` for `f64`). The result
     /// must be a normal number; other arguments give anything.
     fn power_of_eighths(self) -> Self;
-    /// `self * b + c` in the lanes of `mask`, 0 in the others, whatever they hold.
-    fn mul_add_where(self, b: Self, c: Self, mask: Self::Mask) -> Self;
-    /// Lanes that are not `<= bound`; NaN counts as such.
-    fn not_le(self, bound: Self) -> Self::Mask;
+    /// As [`Self::power_of_eighths`], where `self = 1.5 * 2^20 - r + eighths` and
+    /// `scaled_powers` is that of `2^-r`. If the set [saturates](Self::SATURATES), a
+    /// power that is too large is +inf, and that of NaN is NaN.
+    #[inline(always)]
+    fn saturating_power_of_eighths(self, _eighths: Self, _scaled_powers: Self) -> Self {
+        self.power_of_eighths()
+    }
+    /// `2^(i / 8) * scale` in lane `i`, counted modulo 8, where
+    /// [`Self::saturating_power_of_eighths`] has a use for it.
+    #[inline(always)]
+    fn scaled_powers(simd: Self::Simd, scale: Self::Scalar) -> Self {
+        Self::splat(simd, scale)
+    }
     /// Lanes that are not `>= bound`; NaN counts as such.
     fn not_ge(self, bound: Self) -> Self::Mask;
-    /// Both masks.
-    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;
     /// `self` in the lanes of `mask`, 0 in the others, whatever they held.
     fn keep(self, mask: Self::Mask) -> Self;
     /// Whether any lane is `>= bound`; NaN is not.

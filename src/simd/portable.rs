@@ -84,6 +84,10 @@ impl Simd for Portable {
     /// Nothing: there is no portable prefetch, and hardware does most of it.
     #[inline(always)]
     fn prefetch(self, _: &[u8], _: usize) {}
+
+    /// Nothing, as above.
+    #[inline(always)]
+    fn prefetch_to_second_level(self, _: &[u8], _: usize) {}
 }
 
 /// What `f32` and `f64` share to the letter.
@@ -137,20 +141,8 @@ macro_rules! lanes {
             }))
         }
         #[inline(always)]
-        fn mul_add_where(self, b: Self, c: Self, mask: Self::Mask) -> Self {
-            self.mul_add(b, c).keep(mask)
-        }
-        #[inline(always)]
-        fn not_le(self, bound: Self) -> Self::Mask {
-            array(|i| if self.0[i] <= bound.0[i] { 0 } else { $bits::MAX })
-        }
-        #[inline(always)]
         fn not_ge(self, bound: Self) -> Self::Mask {
             array(|i| if self.0[i] >= bound.0[i] { 0 } else { $bits::MAX })
-        }
-        #[inline(always)]
-        fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask {
-            array(|i| a[i] & b[i])
         }
         #[inline(always)]
         fn keep(self, mask: Self::Mask) -> Self {

@@ -75,26 +75,11 @@ impl Lanes for F64 {
         halves!(Self, power_of_eighths_pd, self)
     }
     #[inline(always)]
-    fn mul_add_where(self, b: Self, c: Self, mask: Self::Mask) -> Self {
-        self.mul_add(b, c).keep(mask)
-    }
-    #[inline(always)]
-    fn not_le(self, bound: Self) -> Self::Mask {
-        (
-            with_token!(_mm256_cmp_pd::<_CMP_NLE_UQ>(self.0, bound.0)),
-            with_token!(_mm256_cmp_pd::<_CMP_NLE_UQ>(self.1, bound.1)),
-        )
-    }
-    #[inline(always)]
     fn not_ge(self, bound: Self) -> Self::Mask {
         (
             with_token!(_mm256_cmp_pd::<_CMP_NGE_UQ>(self.0, bound.0)),
             with_token!(_mm256_cmp_pd::<_CMP_NGE_UQ>(self.1, bound.1)),
         )
-    }
-    #[inline(always)]
-    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask {
-        (with_token!(_mm256_and_pd(a.0, b.0)), with_token!(_mm256_and_pd(a.1, b.1)))
     }
     #[inline(always)]
     fn keep(self, mask: Self::Mask) -> Self {

@@ -114,4 +114,9 @@ impl Simd for Avx2 {
     fn prefetch(self, bytes: &[u8], ahead: usize) {
         with_token!(_mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(ahead).cast()));
     }
+
+    #[inline(always)]
+    fn prefetch_to_second_level(self, bytes: &[u8], ahead: usize) {
+        with_token!(_mm_prefetch::<_MM_HINT_T1>(bytes.as_ptr().wrapping_add(ahead).cast()));
+    }
 }

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Avx512, F64};
+use crate::math::exp2::Exp2;
 use crate::simd::{Lanes, powers};
 
 /// Sixteen `f32`.
@@ -15,6 +16,7 @@ impl Lanes for F32 {
     type Mask = __mmask16;
     type Counter = __m512i;
     const LEN: usize = 16;
+    const SATURATES: bool = true;
 
     #[inline(always)]
     fn splat(_: Avx512, value: f32) -> Self {
@@ -55,21 +57,26 @@ impl Lanes for F32 {
             _mm512_castsi512_ps(_mm512_add_epi32(power, _mm512_slli_epi32::<20>(eighths)))
         }))
     }
+    /// One operation for the exponent, where the bits take a shift and an addition.
     #[inline(always)]
-    fn mul_add_where(self, b: Self, c: Self, mask: __mmask16) -> Self {
-        Self(with_token!(_mm512_maskz_fmadd_ps(mask, self.0, b.0, c.0)))
+    fn saturating_power_of_eighths(self, eighths: Self, scaled_powers: Self) -> Self {
+        Self(with_token!({
+            let power = _mm512_permutexvar_ps(_mm512_castps_si512(self.0), scaled_powers.0);
+            _mm512_scalef_ps(power, eighths.0)
+        }))
     }
     #[inline(always)]
-    fn not_le(self, bound: Self) -> __mmask16 {
-        with_token!(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(self.0, bound.0))
+    fn scaled_powers(simd: Avx512, scale: f32) -> Self {
+        let place = Self::splat(simd, <f32 as Exp2>::MAGIC as f32);
+        let eighths = with_token!(_mm512_set_ps(
+            0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0, 0.875, 0.75, 0.625, 0.5, 0.375,
+            0.25, 0.125, 0.0
+        ));
+        place.add(Self(eighths)).power_of_eighths().mul(Self::splat(simd, scale))
     }
     #[inline(always)]
     fn not_ge(self, bound: Self) -> __mmask16 {
         with_token!(_mm512_cmp_ps_mask::<_CMP_NGE_UQ>(self.0, bound.0))
-    }
-    #[inline(always)]
-    fn both(a: __mmask16, b: __mmask16) -> __mmask16 {
-        a & b
     }
     #[inline(always)]
     fn keep(self, mask: __mmask16) -> Self {
