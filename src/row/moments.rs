@@ -70,10 +70,10 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// Whether most of `second` is distance between centre and mean, so that
-    /// taking that away would amplify rounding more than four-fold.
+    /// taking that away would amplify rounding.
     #[inline(always)]
     pub(crate) fn is_off_centre(&self) -> bool {
-        self.first * self.first > 0.75 * self.weight * self.second
+        self.first * self.first > 0.4 * self.weight * self.second
     }
 }
 
@@ -107,40 +107,48 @@ pub(crate) fn moments<
     let weighs_instead = NEAR && <E::Vector<S> as Lanes>::SATURATES;
     let watches = !BELOW && !weighs_instead;
     let zero = E::Vector::splat(simd, E::Lane::from_f64(0.0));
-    let (mut weight, mut first, mut second) = ([zero; 2], [zero; 2], [zero; 2]);
+    let (mut weight, mut first, mut second) = (zero, zero, zero);
     let mut max = E::Vector::splat(simd, E::Lane::NEG_INFINITY);
     let mut greater = <E::Vector<S> as Lanes>::counter(simd);
-    for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
-        prefetch::<S, E, BELOW>(simd, bytes);
-        let [x0, x1] = E::load_pair(simd, bytes);
-        for (i, x) in [x0, x1].into_iter().enumerate() {
-            let (y, factors) = weigh::<_, MOMENTS, BELOW, SHIFTED, NEAR>(x, frame);
-            if MOMENTS == 0 {
-                weight[i] = frame.weigher.add_weight(factors, weight[i]);
-                continue;
+    // Two halves, so that no lane has more additions than it is to have, with one
+    // register for each sum: two of them at once are more than AVX2 has room for.
+    for half in block.bytes.chunks(BLOCK / 2 * E::SIZE) {
+        let (mut half_weight, mut half_first, mut half_second) = (zero, zero, zero);
+        for bytes in half.chunks_exact(E::PAIR * E::SIZE) {
+            prefetch::<S, E, BELOW>(simd, bytes);
+            let pair = E::load_pair(simd, bytes);
+            for x in pair {
+                let (y, factors) = weigh::<_, MOMENTS, BELOW, SHIFTED, NEAR>(x, frame);
+                if watches {
+                    max = x.max(max);
+                }
+                if COUNT {
+                    greater = x.count_gt(frame.threshold, greater);
+                }
+                if MOMENTS == 0 {
+                    half_weight = frame.weigher.add_weight(factors, half_weight);
+                    continue;
+                }
+                let own = frame.weigher.weight(factors);
+                let gap = y.sub(frame.centre);
+                half_weight = half_weight.add(own);
+                if MOMENTS == 1 {
+                    half_first = own.mul_add(gap, half_first);
+                } else {
+                    let own_first = own.mul(gap);
+                    half_first = half_first.add(own_first);
+                    half_second = own_first.mul_add(gap, half_second);
+                }
             }
-            let own = frame.weigher.weight(factors);
-            let gap = y.sub(frame.centre);
-            weight[i] = weight[i].add(own);
-            if MOMENTS == 1 {
-                first[i] = own.mul_add(gap, first[i]);
-            } else {
-                let own_first = own.mul(gap);
-                first[i] = first[i].add(own_first);
-                second[i] = own_first.mul_add(gap, second[i]);
-            }
         }
-        if watches {
-            max = x1.max(x0.max(max));
-        }
-        if COUNT {
-            greater = x1.count_gt(frame.threshold, x0.count_gt(frame.threshold, greater));
-        }
+        weight = weight.add(half_weight);
+        first = first.add(half_first);
+        second = second.add(half_second);
     }
     let mut sums = Sums {
-        weight: weight[0].add(weight[1]).sum(),
-        first: if MOMENTS >= 1 { first[0].add(first[1]).sum() } else { 0.0 },
-        second: if MOMENTS >= 2 { second[0].add(second[1]).sum() } else { 0.0 },
+        weight: weight.sum(),
+        first: if MOMENTS >= 1 { first.sum() } else { 0.0 },
+        second: if MOMENTS >= 2 { second.sum() } else { 0.0 },
         largest: None,
         above: false,
         greater: if COUNT { <E::Vector<S> as Lanes>::counted(greater) } else { 0 },
