@@ -7,6 +7,10 @@ use crate::simd::{Lanes, Simd};
 
 /// The float types that lanes have.
 pub trait Real: Exp2 + Copy + PartialOrd + Send + Sync + 'static {
+    /// A virtual register of them.
+    type Vector<S: Simd>: Lanes<Simd = S, Scalar = Self>;
+    /// The element type that holds them as they are.
+    type Own: Element<Lane = Self>;
     /// Smallest value.
     const NEG_INFINITY: Self;
     /// Powers of two up to this one, and its inverse, can be multiplied in.
@@ -15,9 +19,13 @@ pub trait Real: Exp2 + Copy + PartialOrd + Send + Sync + 'static {
     fn to_f64(self) -> f64;
     /// Rounded to nearest.
     fn from_f64(x: f64) -> Self;
+    /// Its bytes, in native order, to `bytes` (its own).
+    fn write(self, bytes: &mut [u8]);
 }
 
 impl Real for f32 {
+    type Vector<S: Simd> = S::F32;
+    type Own = Float32;
     const NEG_INFINITY: Self = f32::NEG_INFINITY;
     const MAX_SCALE: i32 = 100;
     #[inline(always)]
@@ -28,9 +36,15 @@ impl Real for f32 {
     fn from_f64(x: f64) -> Self {
         x as f32
     }
+    #[inline(always)]
+    fn write(self, bytes: &mut [u8]) {
+        bytes.copy_from_slice(&self.to_ne_bytes());
+    }
 }
 
 impl Real for f64 {
+    type Vector<S: Simd> = S::F64;
+    type Own = Float64;
     const NEG_INFINITY: Self = f64::NEG_INFINITY;
     const MAX_SCALE: i32 = 500;
     #[inline(always)]
@@ -41,14 +55,19 @@ impl Real for f64 {
     fn from_f64(x: f64) -> Self {
         x
     }
+    #[inline(always)]
+    fn write(self, bytes: &mut [u8]) {
+        bytes.copy_from_slice(&self.to_ne_bytes());
+    }
 }
+
+/// The virtual register that elements are loaded into.
+pub type Vector<E, S> = <<E as Element>::Lane as Real>::Vector<S>;
 
 /// A type of logits as they stand in memory. The bytes are in native order.
 pub trait Element: Copy + Send + Sync + 'static {
     /// What it is computed in; widening is exact.
     type Lane: Real;
-    /// A virtual register of them.
-    type Vector<S: Simd>: Lanes<Simd = S, Scalar = Self::Lane>;
     /// Bytes of one.
     const SIZE: usize;
     /// Name, as Python writes it.
@@ -59,12 +78,20 @@ pub trait Element: Copy + Send + Sync + 'static {
     const PAIR: usize;
 
     /// `PAIR` elements from the start of `bytes`, in the order of the type's load.
-    fn load_pair<S: Simd>(simd: S, bytes: &[u8]) -> [Self::Vector<S>; 2];
+    fn load_pair<S: Simd>(simd: S, bytes: &[u8]) -> [Vector<Self, S>; 2];
     /// Whether `load_pair` puts even elements in the first register and odd ones
     /// in the second.
     const INTERLEAVED: bool = false;
     /// The element that `bytes` (its own) hold.
     fn widen(bytes: &[u8]) -> Self::Lane;
+    /// The nearest elements to `values`, ties to even, at the start of `bytes`, in the
+    /// order of `load_pair`.
+    fn store_pair<S: Simd>(simd: S, values: [Vector<Self, S>; 2], bytes: &mut [u8]);
+    /// What `load_pair` has loaded, in the order of memory.
+    #[inline(always)]
+    fn in_order<S: Simd>(_: S, values: [Vector<Self, S>; 2]) -> [Vector<Self, S>; 2] {
+        values
+    }
 }
 
 /// IEEE binary32.
@@ -82,7 +109,6 @@ pub struct Float64;
 
 impl Element for Float32 {
     type Lane = f32;
-    type Vector<S: Simd> = S::F32;
     const SIZE: usize = 4;
     const NAME: &'static str = "float32";
     const NEG_INFINITY: &'static [u8] = &f32::NEG_INFINITY.to_ne_bytes();
@@ -96,11 +122,14 @@ impl Element for Float32 {
     fn widen(bytes: &[u8]) -> f32 {
         f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
+    #[inline(always)]
+    fn store_pair<S: Simd>(simd: S, values: [S::F32; 2], bytes: &mut [u8]) {
+        simd.store_f32(values, bytes);
+    }
 }
 
 impl Element for Float16 {
     type Lane = f32;
-    type Vector<S: Simd> = S::F32;
     const SIZE: usize = 2;
     const NAME: &'static str = "float16";
     const NEG_INFINITY: &'static [u8] = &0xfc00_u16.to_ne_bytes();
@@ -114,11 +143,14 @@ impl Element for Float16 {
     fn widen(bytes: &[u8]) -> f32 {
         widen_f16(u16::from_ne_bytes([bytes[0], bytes[1]]))
     }
+    #[inline(always)]
+    fn store_pair<S: Simd>(simd: S, values: [S::F32; 2], bytes: &mut [u8]) {
+        simd.store_f16(values, bytes);
+    }
 }
 
 impl Element for BFloat16 {
     type Lane = f32;
-    type Vector<S: Simd> = S::F32;
     const SIZE: usize = 2;
     const NAME: &'static str = "bfloat16";
     const NEG_INFINITY: &'static [u8] = &0xff80_u16.to_ne_bytes();
@@ -133,11 +165,18 @@ impl Element for BFloat16 {
     fn widen(bytes: &[u8]) -> f32 {
         widen_bf16(u16::from_ne_bytes([bytes[0], bytes[1]]))
     }
+    #[inline(always)]
+    fn store_pair<S: Simd>(simd: S, values: [S::F32; 2], bytes: &mut [u8]) {
+        simd.store_bf16(values, bytes);
+    }
+    #[inline(always)]
+    fn in_order<S: Simd>(simd: S, values: [S::F32; 2]) -> [S::F32; 2] {
+        simd.in_order(values)
+    }
 }
 
 impl Element for Float64 {
     type Lane = f64;
-    type Vector<S: Simd> = S::F64;
     const SIZE: usize = 8;
     const NAME: &'static str = "float64";
     const NEG_INFINITY: &'static [u8] = &f64::NEG_INFINITY.to_ne_bytes();
@@ -152,6 +191,10 @@ impl Element for Float64 {
         let mut own = [0; 8];
         own.copy_from_slice(&bytes[..8]);
         f64::from_ne_bytes(own)
+    }
+    #[inline(always)]
+    fn store_pair<S: Simd>(simd: S, values: [S::F64; 2], bytes: &mut [u8]) {
+        simd.store_f64(values, bytes);
     }
 }
 

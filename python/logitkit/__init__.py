@@ -9,6 +9,8 @@ from logitkit import reference
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
 from logitkit.config import show_config
+from logitkit.losses import binary_cross_entropy, cross_entropy
+from logitkit.probabilities import log_softmax, softmax
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.targets import log_prob, perplexity, rank
 from logitkit.threads import get_num_threads, num_threads, set_num_threads
@@ -16,9 +18,12 @@ from logitkit.threads import get_num_threads, num_threads, set_num_threads
 __all__ = [
     "TokenStats",
     "__version__",
+    "binary_cross_entropy",
+    "cross_entropy",
     "entropy",
     "get_num_threads",
     "log_prob",
+    "log_softmax",
     "logsumexp",
     "num_threads",
     "perplexity",
@@ -26,6 +31,7 @@ __all__ = [
     "reference",
     "set_num_threads",
     "show_config",
+    "softmax",
     "token_stats",
     "varentropy",
 ]

@@ -63,7 +63,7 @@ def as_rows(logits: ArrayLike, axis: int = -1, dtype: str | None = None) -> Rows
         array, holds = as_array(logits, "logits")
         if holds is not None and dtype is None:
             dtype = holds
-    element, swapped = _element(array.dtype, dtype)
+    element, swapped = element_of(array.dtype, dtype)
     shape = array.shape
     if not shape:
         raise ValueError(
@@ -112,7 +112,7 @@ def as_array(given: Any, name: str) -> tuple[NDArray[Any], Literal["bfloat16"] |
 
 
 @cache
-def _element(dtype: np.dtype[Any], stated: str | None) -> tuple[Element, bool]:
+def element_of(dtype: np.dtype[Any], stated: str | None) -> tuple[Element, bool]:
     """Tell what an array of `dtype` holds, and whether its bytes are swapped."""
     if stated is not None and stated != "bfloat16":
         raise ValueError(

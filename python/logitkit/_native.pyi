@@ -7,6 +7,10 @@ order. ``temperature`` is a number, or one number per row (rows in C order). ``s
 the surprisal: 1 for nats, 1 / ln(base) otherwise. ``threads`` is None for the package's setting.
 Results have the leading shape; their dtype is float64 if ``wide`` or if the logits are float64,
 float32 otherwise. Targets are int64 of shape ``leading + (targets per row,)``.
+
+Functions with a value for every logit fill ``out``, the bytes of a C-contiguous array of shape
+``leading + (vocab, itemsize)`` whose element is ``out_element``: that of the logits, or float32
+for shorter ones. Without ``cells`` the logits are in ``out`` and written over.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -16,13 +20,17 @@ from numpy.typing import NDArray
 
 __all__ = [
     "__version__",
+    "cross_entropy",
     "entropy",
+    "entropy_gradient",
     "instruction_sets",
     "log_prob",
+    "log_softmax",
     "logsumexp",
     "num_threads",
     "rank",
     "set_num_threads",
+    "softmax",
     "token_stats",
     "use_instruction_set",
     "varentropy",
@@ -118,3 +126,51 @@ def use_instruction_set(name: str | None) -> None:
 
     For tests and benchmarks, which run the same process on every set.
     """
+
+def softmax(
+    cells: _Cells | None,
+    element: _Element,
+    swapped: bool,
+    temperature: _PerRow,
+    out: _Cells,
+    out_element: _Element,
+    threads: int | None,
+) -> None: ...
+def log_softmax(
+    cells: _Cells | None,
+    element: _Element,
+    swapped: bool,
+    temperature: _PerRow,
+    out: _Cells,
+    out_element: _Element,
+    threads: int | None,
+) -> None: ...
+def entropy_gradient(
+    cells: _Cells | None,
+    element: _Element,
+    swapped: bool,
+    temperature: _PerRow,
+    scale: float,
+    out: _Cells,
+    out_element: _Element,
+    threads: int | None,
+) -> NDArray[np.float64]: ...
+def cross_entropy(
+    cells: _Cells | None,
+    element: _Element,
+    swapped: bool,
+    targets: _Targets | None,
+    target_weights: NDArray[np.float64] | None,
+    ignore_index: int | None,
+    soft: tuple[_Cells, _Element, bool] | None,
+    weight: NDArray[np.float64] | None,
+    linear: tuple[float, float] | None,
+    z_loss: float,
+    entropy_weight: float,
+    temperature: _PerRow,
+    scale: float,
+    gradient_scale: float,
+    out: _Cells | None,
+    out_element: _Element,
+    threads: int | None,
+) -> NDArray[np.float64]: ...

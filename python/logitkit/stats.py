@@ -27,6 +27,7 @@ from logitkit._arguments import (
     result_shape,
 )
 from logitkit._arrays import as_rows
+from logitkit._dense import destination
 from logitkit._token_stats import TokenStats
 
 
@@ -114,6 +115,8 @@ def entropy(
     temperature: ArrayLike = 1.0,
     base: float | None = None,
     keepdims: bool = False,
+    return_grad: bool = False,
+    grad_out: NDArray[Any] | None = None,
     dtype: Literal["bfloat16"] | None = None,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
@@ -138,6 +141,11 @@ def entropy(
         Base of the logarithm, greater than 1: 2 for bits; default: nats.
     keepdims : bool, default False
         Keep the vocabulary axis, with length one.
+    return_grad : bool, default False
+        Also return the gradient of the sum of the entropies with respect to the logits.
+    grad_out : ndarray, optional
+        Where to put the gradient, which is then returned too: of the shape of `logits`, of their
+        dtype or that of the entropy. It may be `logits`, which are then written over.
     dtype : {None, "bfloat16"}
         "bfloat16" where `logits` are its bits, as uint16 or two-byte void.
     out : ndarray, optional
@@ -147,9 +155,11 @@ def entropy(
 
     Returns
     -------
-    ndarray or NumPy scalar
+    entropy : ndarray or NumPy scalar
         Of the shape of `logits` without `axis`, a scalar for a single row; float32, or float64
         for float64 logits. Between 0 and log(vocab).
+    grad : ndarray
+        With `return_grad` or `grad_out`: of the shape of `logits`.
 
     Raises
     ------
@@ -175,6 +185,20 @@ def entropy(
     rows = as_rows(logits, axis, dtype)
     shape = result_shape(rows, keepdims)
     check_out(out, shape, rows.result_dtype)
+    if return_grad or grad_out is not None:
+        place = destination(rows, logits, grad_out, dtype, "grad_out")
+        values = _native.entropy_gradient(
+            place.cells,
+            rows.element,
+            rows.swapped,
+            as_temperature(temperature, rows.leading),
+            as_scale(base),
+            place.out,
+            place.element,
+            as_threads(threads),
+        )
+        values = values.astype(rows.result_dtype, copy=False)
+        return deliver(values, shape, out), place.deliver()
     result = _native.entropy(
         rows.cells,
         rows.element,

@@ -3,11 +3,13 @@
 //! A row's result is always its chunks' parts merged from first to last, whoever
 //! computed them: threads, batch and position have no say in its bits.
 
+mod dense;
 mod reader;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub use dense::{Dense, Destination};
 use reader::Reader;
 use tasks::in_tasks;
 

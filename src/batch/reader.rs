@@ -122,16 +122,25 @@ impl Reader<'_> {
         workspace: &Workspace<E>,
         output: &mut T::Output,
     ) {
+        for i in 0..workspace.parts.len() {
+            statistic.finish(&self.row(first_row, i, workspace), output);
+        }
+    }
+
+    /// What is known of row `i` of those that have been opened and read.
+    pub(super) fn row<'w, E: Element>(
+        &self,
+        first_row: usize,
+        i: usize,
+        workspace: &'w Workspace<E>,
+    ) -> Row<'w> {
         let per_row = self.batch.targets.map_or(0, |targets| targets.per_row);
-        for (i, &part) in workspace.parts.iter().enumerate() {
-            let own = i * per_row..(i + 1) * per_row;
-            let row = Row {
-                part,
-                temperature: self.batch.temperatures.get(first_row + i),
-                target_logits: &workspace.target_logits[own.clone()],
-                greater: workspace.greater.get(own).unwrap_or_default(),
-            };
-            statistic.finish(&row, output);
+        let own = i * per_row..(i + 1) * per_row;
+        Row {
+            part: workspace.parts[i],
+            temperature: self.batch.temperatures.get(first_row + i),
+            target_logits: &workspace.target_logits[own.clone()],
+            greater: workspace.greater.get(own).unwrap_or_default(),
         }
     }
 

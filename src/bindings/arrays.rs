@@ -37,6 +37,15 @@ pub(super) enum Temperature<'py> {
     Each(PyReadonlyArray1<'py, f64>),
 }
 
+impl Temperature<'_> {
+    pub(super) fn per_row(&self) -> PyResult<PerRow<'_>> {
+        Ok(match self {
+            Temperature::One(value) => PerRow::One(*value),
+            Temperature::Each(values) => PerRow::Each(values.as_slice()?),
+        })
+    }
+}
+
 /// What the statistics of a call are computed on.
 pub(super) struct Call<'py> {
     cells: Cells<'py>,
@@ -106,10 +115,7 @@ impl<'py> Call<'py> {
     ) -> PyResult<T::Output> {
         let threads = threads::checked(self.threads)?;
         let rows = StridedRows::new(self.cells.as_array(), self.swapped)?;
-        let temperatures = match &self.temperature {
-            Temperature::One(value) => PerRow::One(*value),
-            Temperature::Each(values) => PerRow::Each(values.as_slice()?),
-        };
+        let temperatures = self.temperature.per_row()?;
         let targets = match &self.targets {
             Some(ids) => Some(Targets {
                 values: ids.as_slice()?,
@@ -119,18 +125,30 @@ impl<'py> Call<'py> {
             None => None,
         };
         let batch = Batch::new(rows, temperatures, targets)?;
-        let mut signal = None;
-        let mut interrupted = || {
-            signal = Python::attach(|py| py.check_signals()).err();
-            signal.is_some()
-        };
-        let work = Work { batch: &batch, statistic, threads, interrupted: &mut interrupted };
         let element = &*self.element;
-        let result = py.detach(|| for_element(element, work)?);
-        match signal {
-            Some(raised) => Err(raised),
-            None => Ok(result?),
-        }
+        interruptible(py, |interrupted| {
+            for_element(element, Work { batch: &batch, statistic, threads, interrupted })?
+        })
+    }
+}
+
+/// What a computation asks now and then.
+pub(super) type Interrupted<'a> = &'a mut (dyn FnMut() -> bool + Send);
+
+/// Runs `work` without the GIL; a signal that Python raises for goes before its result.
+pub(super) fn interruptible<R: Send>(
+    py: Python<'_>,
+    work: impl FnOnce(Interrupted) -> Result<R, Error> + Send,
+) -> PyResult<R> {
+    let mut signal = None;
+    let mut interrupted = || {
+        signal = Python::attach(|py| py.check_signals()).err();
+        signal.is_some()
+    };
+    let result = py.detach(|| work(&mut interrupted));
+    match signal {
+        Some(raised) => Err(raised),
+        None => Ok(result?),
     }
 }
 
@@ -139,7 +157,7 @@ struct Work<'a, T> {
     batch: &'a Batch<'a>,
     statistic: &'a T,
     threads: Option<usize>,
-    interrupted: &'a mut (dyn FnMut() -> bool + Send),
+    interrupted: Interrupted<'a>,
 }
 
 impl<T: Statistic> ForElement for Work<'_, T> {

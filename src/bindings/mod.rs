@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod losses;
 mod runtime;
 mod stats;
 
@@ -9,6 +10,8 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use super::losses::{cross_entropy, entropy_gradient, log_softmax, softmax};
     #[pymodule_export]
     use super::runtime::{
         instruction_sets, num_threads, set_num_threads, use_instruction_set,

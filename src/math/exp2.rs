@@ -119,10 +119,10 @@ impl<V: Lanes<Scalar: Real>> Weigher<V> {
         self.floor.max(x)
     }
 
-    /// What is to be added to `x`, unless `x` will be raised (it may then be NaN).
+    /// The lanes that [`Self::raised`] leaves alone.
     #[inline(always)]
-    pub(crate) fn low_if_not_raised(&self, x: V, low: V) -> V {
-        low.keep(self.floor.not_ge(x))
+    pub(crate) fn is_above_least(&self, x: V) -> V::Mask {
+        self.floor.not_ge(x)
     }
 
     /// The weight of `x`, which has been [`Self::raised`], in factors.

@@ -202,7 +202,10 @@ fn sets_agree<T: Measured>(rounds: usize) {
             .map(|i| match i % 4 {
                 // What lies beyond the headroom is for the caller to find out.
                 0 => Some(T::of_bits(random.bits()))
-                    .filter(|x| !(x.to_f64() * rate - reference > T::HEADROOM))
+                    .filter(|x| {
+                        let exponent = x.to_f64() * rate - reference;
+                        exponent.is_nan() || exponent <= T::HEADROOM
+                    })
                     .unwrap_or(T::NEG_INFINITY),
                 _ => T::from_f64((reference + random.uniform(-130.0, 60.0)) / rate),
             })

@@ -25,17 +25,12 @@
 //! and those are the rows whose entropy is small.
 
 use super::blocks::{BLOCK, Block, CHUNK};
-use super::moments::{Frame, Shift, Sums, largest, locate, moments};
-use super::moments::{count_greater, has_nan};
+use super::moments::{Frame, Sums, count_greater, has_nan, largest, locate, moments};
 use super::part::Part;
-use crate::element::{Element, Real};
+use super::scaling::{Scaling, Shift, Shifter};
+use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Exp2, Weigher};
 use crate::simd::{Lanes, Simd};
-
-const LOG2_E: f64 = std::f64::consts::LOG2_E;
-
-/// Temperatures in this range need no scaling of the logits.
-const PLAIN_TEMPERATURES: std::ops::RangeInclusive<f64> = 9.5e-7..=1_048_576.0;
 
 /// How far the reference is put below the first maximum: the least weight, which
 /// stands for all that are less, is then 2^-149 of it, or less.
@@ -61,7 +56,7 @@ pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     shift: Shift,
     shifted: bool,
     /// All of the above, as the passes use it.
-    frame: Frame<E::Vector<S>>,
+    frame: Frame<Vector<E, S>>,
     threshold: f64,
     sums: Sums,
     /// Logits equal to the maximum.
@@ -79,18 +74,10 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     /// Nothing read yet. `threshold` is for `push` with `RANK`.
     #[inline(always)]
     pub(crate) fn new(simd: S, temperature: f64, threshold: E::Lane) -> Self {
-        let plain = PLAIN_TEMPERATURES.contains(&temperature);
-        // Beyond these temperatures any difference of logits is all or nothing.
-        let limit = 2.0_f64.powi(2 * E::Lane::MAX_SCALE);
-        let temperature = temperature.clamp(1.0 / limit, limit);
-        // A power of two that brings the temperature near 1. Applied before the
-        // shift if it shrinks, after it if it grows: neither then overflows.
-        let scale = if plain { 1.0 } else { scale_for::<E::Lane>(temperature) };
-        let exact_rate = LOG2_E / (temperature * scale);
+        let Scaling { plain, rate: exact_rate, shift } = Scaling::new::<E::Lane>(temperature);
         let rounded_rate = E::Lane::from_f64(exact_rate).to_f64();
         let rate = if MOMENTS == 0 { exact_rate } else { rounded_rate };
-        let shift = Shift { before: scale.min(1.0), shift: 0.0, after: scale.max(1.0) };
-        let zero = E::Vector::splat(simd, E::Lane::from_f64(0.0));
+        let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
         Self {
             simd,
             rate,
@@ -105,11 +92,9 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
                 centre: zero,
                 max: zero,
                 max_weight: 0.0,
-                threshold: E::Vector::splat(simd, threshold),
+                threshold: Vector::<E, S>::splat(simd, threshold),
                 threshold_weight: 0.0,
-                before: E::Vector::splat(simd, E::Lane::from_f64(shift.before)),
-                shift: zero,
-                after: E::Vector::splat(simd, E::Lane::from_f64(shift.after)),
+                shifter: Shifter::new(simd, shift),
             },
             threshold: threshold.to_f64(),
             sums: Sums::default(),
@@ -126,9 +111,9 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     fn reframe(&mut self) {
         let lane = E::Lane::from_f64;
         self.frame.weigher = Weigher::new(self.simd, self.rate, self.reference);
-        self.frame.centre = E::Vector::splat(self.simd, lane(self.centre));
-        self.frame.max = E::Vector::splat(self.simd, lane(self.max));
-        self.frame.shift = E::Vector::splat(self.simd, lane(self.shift.shift));
+        self.frame.centre = Vector::<E, S>::splat(self.simd, lane(self.centre));
+        self.frame.max = Vector::<E, S>::splat(self.simd, lane(self.max));
+        self.frame.shifter = Shifter::new(self.simd, self.shift);
         self.frame.max_weight = SLACK * self.weight(self.max);
         // Nothing is above NaN.
         let threshold = if self.threshold.is_nan() { f64::INFINITY } else { self.threshold };
@@ -381,10 +366,4 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             ..part
         }
     }
-}
-
-/// The power of two nearest to `1 / temperature`, as far as the lane type goes.
-fn scale_for<R: Real>(temperature: f64) -> f64 {
-    let exponent = (-temperature.log2()).round() as i32;
-    2.0_f64.powi(exponent.clamp(-R::MAX_SCALE, R::MAX_SCALE))
 }

@@ -1,7 +1,8 @@
 //! Shannon's entropy `-sum p ln p` of `p = softmax(x / T)`.
 
+use super::dense::Map;
 use super::part::{Kind, Part};
-use super::{Plan, Row, Statistic};
+use super::{DenseRow, DenseStatistic, Plan, Row, Statistic};
 
 /// Entropy, in nats times `scale`.
 ///
@@ -29,5 +30,30 @@ pub(crate) fn entropy(part: &Part) -> f64 {
     match part.kind() {
         Kind::Valid => part.log_total() + part.mean_gap(),
         _ => f64::NAN,
+    }
+}
+
+/// Entropy with its gradient, `dH / dx = p (gap - E gap) / T` times `scale`, with
+/// `gap` the distance from the maximum in nats: no logarithm is taken.
+pub struct EntropyGradient {
+    /// `1 / ln(base)`; 1 for nats.
+    pub scale: f64,
+}
+
+impl DenseStatistic for EntropyGradient {
+    type Output = Vec<f64>;
+
+    fn plan(&self) -> Plan {
+        Plan::Entropy
+    }
+
+    fn finish(&self, row: &DenseRow, output: &mut Vec<f64>) -> Map {
+        output.push(entropy(row.part) * self.scale);
+        if row.part.kind() != Kind::Valid {
+            return Map::Fill(f64::NAN);
+        }
+        let slope = self.scale / row.temperature;
+        let constant = -slope * row.part.mean_gap();
+        Map::Softmax { constant, slope, linear: 0.0, target: None }
     }
 }

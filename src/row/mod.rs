@@ -8,23 +8,34 @@
 
 pub(crate) mod accumulator;
 pub(crate) mod blocks;
+pub(crate) mod cross_entropy;
+pub(crate) mod dense;
 pub(crate) mod entropy;
+pub(crate) mod linear;
 pub(crate) mod log_prob;
+pub(crate) mod log_softmax;
 pub(crate) mod logsumexp;
 pub(crate) mod moments;
 pub(crate) mod part;
 pub(crate) mod rank;
 pub(crate) mod read;
+pub(crate) mod scaling;
+pub(crate) mod softmax;
 pub(crate) mod token_stats;
 pub(crate) mod varentropy;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use entropy::Entropy;
+pub use cross_entropy::CrossEntropy;
+pub use dense::Map;
+pub use entropy::{Entropy, EntropyGradient};
+pub use linear::{Linear, LinearSums};
 pub use log_prob::LogProb;
+pub use log_softmax::LogSoftmax;
 pub use logsumexp::LogSumExp;
 pub use rank::Rank;
+pub use softmax::Softmax;
 pub use token_stats::{TokenStats, TokenStatsColumns};
 pub use varentropy::Varentropy;
 
@@ -65,4 +76,27 @@ pub trait Statistic: Sync {
     fn plan(&self) -> Plan;
     /// Adds the result for a row.
     fn finish(&self, row: &Row, output: &mut Self::Output);
+}
+
+/// A row that has been read, about to be given a value for every logit.
+pub struct DenseRow<'a> {
+    /// Its place among the rows of the call.
+    pub(crate) index: usize,
+    pub(crate) part: &'a Part,
+    pub(crate) temperature: f64,
+    /// The logit of its target, if it has one that is not to be skipped.
+    pub(crate) target: Option<f64>,
+    /// Sums of its linear weights, and the one of the target.
+    pub(crate) linear: LinearSums,
+    pub(crate) target_linear: f64,
+}
+
+/// A statistic of rows that also makes something of every logit.
+pub trait DenseStatistic: Sync {
+    /// Its results, row after row.
+    type Output: Columns;
+    /// What it must know of a row.
+    fn plan(&self) -> Plan;
+    /// Adds the result for a row; tells what its logits become.
+    fn finish(&self, row: &DenseRow, output: &mut Self::Output) -> Map;
 }

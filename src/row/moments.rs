@@ -1,8 +1,9 @@
 //! The passes over one block: weights and their moments, maximum, places,
 //! counts. All that touches every logit is here.
 
-use super::blocks::{BLOCK, Block};
-use crate::element::{Element, Real};
+use super::blocks::{BLOCK, Block, CACHE_LINE};
+use super::scaling::Shifter;
+use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Factors, Weigher};
 use crate::simd::{Lanes, Simd};
 
@@ -17,17 +18,6 @@ use crate::simd::{Lanes, Simd};
 /// and 0.90 at 24; the non-temporal hint was worse than none on both.
 const NEAR: usize = 16384;
 const FAR: usize = 32768;
-const CACHE_LINE: usize = 64;
-
-/// `y = (x * before - shift) * after`: the identity unless a row is out of the
-/// plain range (see [`super::accumulator`]). What rounding takes from `y` goes into
-/// the weight.
-#[derive(Clone, Copy)]
-pub(crate) struct Shift {
-    pub(crate) before: f64,
-    pub(crate) shift: f64,
-    pub(crate) after: f64,
-}
 
 /// What a pass needs to know besides the block, spread over registers: made once
 /// for many blocks.
@@ -45,10 +35,8 @@ pub(crate) struct Frame<V: Lanes> {
     pub(crate) threshold: V,
     /// As `max_weight` for the threshold.
     pub(crate) threshold_weight: f64,
-    /// The terms of [`Shift`].
-    pub(crate) before: V,
-    pub(crate) shift: V,
-    pub(crate) after: V,
+    /// For rows out of the plain range.
+    pub(crate) shifter: Shifter<V>,
 }
 
 /// What a pass finds.
@@ -102,14 +90,14 @@ pub(crate) fn moments<
 >(
     simd: S,
     block: Block,
-    frame: &Frame<E::Vector<S>>,
+    frame: &Frame<Vector<E, S>>,
 ) -> Sums {
-    let weighs_instead = NEAR && <E::Vector<S> as Lanes>::SATURATES;
+    let weighs_instead = NEAR && <Vector<E, S> as Lanes>::SATURATES;
     let watches = !BELOW && !weighs_instead;
-    let zero = E::Vector::splat(simd, E::Lane::from_f64(0.0));
+    let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
     let (mut weight, mut first, mut second) = (zero, zero, zero);
-    let mut max = E::Vector::splat(simd, E::Lane::NEG_INFINITY);
-    let mut greater = <E::Vector<S> as Lanes>::counter(simd);
+    let mut max = Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY);
+    let mut greater = <Vector<E, S> as Lanes>::counter(simd);
     // Two halves, so that no lane has more additions than it is to have, with one
     // register for each sum: two of them at once are more than AVX2 has room for.
     for half in block.bytes.chunks(BLOCK / 2 * E::SIZE) {
@@ -151,15 +139,16 @@ pub(crate) fn moments<
         second: if MOMENTS >= 2 { second.sum() } else { 0.0 },
         largest: None,
         above: false,
-        greater: if COUNT { <E::Vector<S> as Lanes>::counted(greater) } else { 0 },
+        greater: if COUNT { <Vector<E, S> as Lanes>::counted(greater) } else { 0 },
     };
     if watches {
         sums.largest = max.any_ge(frame.max).then(|| max.largest().to_f64());
         sums.above = max.any_ge(frame.threshold);
     } else if weighs_instead {
-        // Not below, or NaN.
-        sums.above = !(sums.weight < frame.threshold_weight);
-        if !(sums.weight < frame.max_weight) {
+        // Of NaN nothing is known.
+        let nan = sums.weight.is_nan();
+        sums.above = nan || sums.weight >= frame.threshold_weight;
+        if nan || sums.weight >= frame.max_weight {
             sums.largest = Some(largest::<S, E>(simd, block).to_f64());
         }
     }
@@ -172,7 +161,7 @@ pub(crate) fn moments<
 /// Less than a block's worth of the least weight is nothing: -inf throughout.
 const fn nothing<R: Real>() -> f64 {
     let exponent = R::LEAST as i64 + BLOCK.ilog2() as i64 + 1;
-    f64::from_bits((exponent + 1023 << 52) as u64)
+    f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
 /// Asks for the cache lines that are to follow a pair of registers.
@@ -202,14 +191,9 @@ fn weigh<
 ) -> (V, Factors<V>) {
     let (mut y, mut lost) = (x, x);
     if SHIFTED {
-        // The difference and what its rounding lost (Knuth's two-sum): with logits
-        // near the maximum nothing is, but temperatures far from 1 let others count.
-        let scaled = x.mul(frame.before);
-        let difference = scaled.sub(frame.shift);
-        let undone = difference.sub(scaled);
-        let error = scaled.sub(difference.sub(undone)).sub(frame.shift.add(undone));
-        y = difference.mul(frame.after);
-        lost = frame.weigher.low_if_not_raised(y, error.mul(frame.after));
+        let (shifted, error) = frame.shifter.shifted(x);
+        // Of -inf it is NaN.
+        (y, lost) = (shifted, error.keep(frame.weigher.is_above_least(shifted)));
     }
     y = frame.weigher.raised(y);
     // With moments, these tell what the exact rate would have changed.
@@ -227,7 +211,7 @@ fn weigh<
 /// The largest logit of a block, NaN aside; -inf if there is none.
 #[inline(always)]
 pub(crate) fn largest<S: Simd, E: Element>(simd: S, block: Block) -> E::Lane {
-    let start = E::Vector::<S>::splat(simd, E::Lane::NEG_INFINITY);
+    let start = Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY);
     let mut max = [start; 2];
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
         let [x0, x1] = E::load_pair(simd, bytes);
@@ -243,8 +227,8 @@ pub(crate) fn locate<S: Simd, E: Element>(
     block: Block,
     value: E::Lane,
 ) -> (usize, u64) {
-    let value = E::Vector::<S>::splat(simd, value);
-    let half = <E::Vector<S> as Lanes>::LEN;
+    let value = Vector::<E, S>::splat(simd, value);
+    let half = <Vector<E, S> as Lanes>::LEN;
     let mut first = usize::MAX;
     let mut count = 0;
     let mut pair_start = block.start;
@@ -274,14 +258,14 @@ pub(crate) fn locate<S: Simd, E: Element>(
 pub(crate) fn count_greater<S: Simd, E: Element>(
     simd: S,
     block: Block,
-    threshold: E::Vector<S>,
+    threshold: Vector<E, S>,
 ) -> u64 {
-    let mut greater = [<E::Vector<S> as Lanes>::counter(simd); 2];
+    let mut greater = [<Vector<E, S> as Lanes>::counter(simd); 2];
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
         let [x0, x1] = E::load_pair(simd, bytes);
         greater = [x0.count_gt(threshold, greater[0]), x1.count_gt(threshold, greater[1])];
     }
-    <E::Vector<S> as Lanes>::counted(greater[0]) + <E::Vector<S> as Lanes>::counted(greater[1])
+    <Vector<E, S> as Lanes>::counted(greater[0]) + <Vector<E, S> as Lanes>::counted(greater[1])
 }
 
 /// Whether a block holds NaN. The first pass where there are no sums, so it asks

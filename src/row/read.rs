@@ -5,7 +5,7 @@ use super::accumulator::Accumulator;
 use super::blocks::{BLOCK, Block, CHUNK, Scratch};
 use super::moments::{count_greater, has_nan};
 use super::part::Part;
-use crate::element::{Element, Real};
+use crate::element::{Element, Real, Vector};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
 
@@ -187,7 +187,7 @@ impl<E: Element> Read<'_, E> {
         let targets = self.thresholds.len() / self.parts.len();
         let block = self.stretch.block::<E>(row, at);
         for i in row * targets..(row + 1) * targets {
-            let threshold = E::Vector::splat(simd, self.thresholds[i]);
+            let threshold = Vector::<E, S>::splat(simd, self.thresholds[i]);
             self.greater[i] += count_greater::<S, E>(simd, block, threshold);
         }
     }

@@ -54,6 +54,16 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// 32 bfloat16 values from the first 64 bytes: the even ones, then the odd
     /// ones (one operation each; the order of summation is the same on all sets).
     fn load_bf16(self, bytes: &[u8]) -> [Self::F32; 2];
+    /// Undoes `load_f32`.
+    fn store_f32(self, values: [Self::F32; 2], bytes: &mut [u8]);
+    /// Undoes `load_f64`.
+    fn store_f64(self, values: [Self::F64; 2], bytes: &mut [u8]);
+    /// Undoes `load_f16`; rounds to nearest, ties to even.
+    fn store_f16(self, values: [Self::F32; 2], bytes: &mut [u8]);
+    /// Undoes `load_bf16`; rounds to nearest, ties to even.
+    fn store_bf16(self, values: [Self::F32; 2], bytes: &mut [u8]);
+    /// 32 values in order, of the even ones and the odd ones.
+    fn in_order(self, even_and_odd: [Self::F32; 2]) -> [Self::F32; 2];
     /// Asks for the cache line `ahead` bytes after the start of `bytes`, which
     /// may lie outside of it (and outside of any array: a prefetch never faults).
     fn prefetch(self, bytes: &[u8], ahead: usize);

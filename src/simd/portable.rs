@@ -43,6 +43,33 @@ pub(crate) fn widen_bf16(code: u16) -> f32 {
     f32::from_bits(u32::from(code) << 16)
 }
 
+/// The nearest half-precision code, ties to even.
+#[inline(always)]
+pub(crate) fn narrow_f16(x: f32) -> u16 {
+    let sign = (x.to_bits() >> 16 & 0x8000) as u16;
+    let magnitude = x.to_bits() & 0x7fff_ffff;
+    // 65520, half-way between the largest number and the next power of two.
+    let code = if magnitude > 0x7f80_0000 {
+        0x7e00
+    } else if magnitude >= 0x477f_f000 {
+        0x7c00
+    } else if magnitude >= 0x3880_0000 {
+        (magnitude - (112 << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13
+    } else {
+        // Subnormal: the addition leaves a whole number of 2^-24.
+        (f32::from_bits(magnitude) + 0.5).to_bits() - 0.5_f32.to_bits()
+    };
+    sign | code as u16
+}
+
+/// The nearest bfloat16 code, ties to even.
+#[inline(always)]
+pub(crate) fn narrow_bf16(x: f32) -> u16 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+    ((if x.is_nan() { bits | 0x40_0000 } else { rounded }) >> 16) as u16
+}
+
 #[inline(always)]
 fn read<const SIZE: usize>(bytes: &[u8], i: usize) -> [u8; SIZE] {
     array(|k| bytes[i * SIZE + k])
@@ -79,6 +106,42 @@ impl Simd for Portable {
         let at =
             |odd| F32(array(|i| widen_bf16(u16::from_ne_bytes(read(bytes, 2 * i + odd)))));
         [at(0), at(1)]
+    }
+
+    #[inline(always)]
+    fn store_f32(self, values: [F32; 2], bytes: &mut [u8]) {
+        for (out, x) in bytes[..128].chunks_exact_mut(4).zip(values.iter().flat_map(|v| v.0)) {
+            out.copy_from_slice(&x.to_ne_bytes());
+        }
+    }
+
+    #[inline(always)]
+    fn store_f64(self, values: [F64; 2], bytes: &mut [u8]) {
+        for (out, x) in bytes[..128].chunks_exact_mut(8).zip(values.iter().flat_map(|v| v.0)) {
+            out.copy_from_slice(&x.to_ne_bytes());
+        }
+    }
+
+    #[inline(always)]
+    fn store_f16(self, values: [F32; 2], bytes: &mut [u8]) {
+        for (out, x) in bytes[..64].chunks_exact_mut(2).zip(values.iter().flat_map(|v| v.0)) {
+            out.copy_from_slice(&narrow_f16(x).to_ne_bytes());
+        }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, [even, odd]: [F32; 2], bytes: &mut [u8]) {
+        for (out, (even, odd)) in bytes[..64].chunks_exact_mut(4).zip(even.0.iter().zip(odd.0))
+        {
+            out[..2].copy_from_slice(&narrow_bf16(*even).to_ne_bytes());
+            out[2..].copy_from_slice(&narrow_bf16(odd).to_ne_bytes());
+        }
+    }
+
+    #[inline(always)]
+    fn in_order(self, [even, odd]: [F32; 2]) -> [F32; 2] {
+        let at = |i: usize| if i.is_multiple_of(2) { even.0[i / 2] } else { odd.0[i / 2] };
+        [F32(array(at)), F32(array(|i| at(16 + i)))]
     }
 
     /// Nothing: there is no portable prefetch, and hardware does most of it.

@@ -60,6 +60,11 @@ impl<'a> StridedRows<'a> {
         })
     }
 
+    /// One of the rows, on its own.
+    pub(crate) fn row(&self, row: usize) -> StridedRows<'a> {
+        StridedRows { start: self.row_start(row), leading: Vec::new(), rows: 1, ..*self }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

@@ -1,5 +1,6 @@
 """The number of threads, where it comes from, and what `show_config` tells."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -101,10 +102,21 @@ def test_a_number_of_threads_that_is_no_int(threads: Any) -> None:
         logitkit.entropy(np.zeros((2, 3)), threads=threads)
 
 
-@pytest.mark.parametrize("name", logitkit.reference.__all__)
+def required(function: Any) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return [each.name for each in parameters if each.default is inspect.Parameter.empty]
+
+
+# What a function has to be given that is not logits.
+GIVEN = {"targets": np.arange(4)}
+# Elementwise, in NumPy: there is nothing to share out.
+WITHOUT_THREADS = {"binary_cross_entropy"}
+
+
+@pytest.mark.parametrize("name", sorted({*logitkit.reference.__all__} - WITHOUT_THREADS))
 def test_every_statistic_takes_threads(name: str) -> None:
-    logits, targets = np.zeros((4, 5), np.float32), np.arange(4)
-    arguments = (logits, targets) if name in ("log_prob", "rank", "perplexity") else (logits,)
+    names = required(getattr(logitkit, name))
+    arguments = [GIVEN.get(each, np.zeros((4, 5), np.float32)) for each in names]
     for module in (logitkit, logitkit.reference):
         for threads in (None, 1, np.int16(2)):
             getattr(module, name)(*arguments, threads=threads)

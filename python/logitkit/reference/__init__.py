@@ -6,15 +6,21 @@ the same arrays, return float64 whatever the logits are, take several times the 
 logits, and ignore `threads`.
 """
 
+from logitkit.reference.losses import binary_cross_entropy, cross_entropy
+from logitkit.reference.probabilities import log_softmax, softmax
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
 
 __all__ = [
+    "binary_cross_entropy",
+    "cross_entropy",
     "entropy",
     "log_prob",
+    "log_softmax",
     "logsumexp",
     "perplexity",
     "rank",
+    "softmax",
     "token_stats",
     "varentropy",
 ]

@@ -39,16 +39,24 @@ class Softmax(NamedTuple):
     max_prob: _Real
 
     @property
+    def log_softmax(self) -> _Real:
+        with np.errstate(invalid="ignore"):
+            log_p = 0.0 - (self.gap + self.ln_total[..., None])
+        return np.where(self.valid[..., None], log_p, np.nan)
+
+    @property
     def argmax(self) -> NDArray[np.int64]:
         return np.where(np.isnan(self.max[..., 0]), -1, self.logits.argmax(axis=-1))
 
     def log_prob(self, targets: Targets, ignore_index: int | None) -> _Real:
-        tokens, counted = _within_vocabulary(targets, self.logits.shape[-1], ignore_index)
+        vocab = self.logits.shape[-1]
+        tokens, counted = within_vocabulary(targets.tokens, targets.shape, vocab, ignore_index)
         surprisal = np.take_along_axis(self.gap, tokens, axis=-1) + self.ln_total[..., None]
         return np.where(counted & self.valid[..., None], 0.0 - surprisal, np.nan)
 
     def rank(self, targets: Targets, ignore_index: int | None) -> NDArray[np.int64]:
-        tokens, counted = _within_vocabulary(targets, self.logits.shape[-1], ignore_index)
+        vocab = self.logits.shape[-1]
+        tokens, counted = within_vocabulary(targets.tokens, targets.shape, vocab, ignore_index)
         result = np.empty(tokens.shape, np.int64)
         for j in range(tokens.shape[-1]):
             logit = np.take_along_axis(self.logits, tokens[..., j : j + 1], axis=-1)
@@ -63,7 +71,7 @@ def softmax_of(rows: Rows, temperature: ArrayLike = 1.0) -> Softmax:
         per_row = per_row.reshape((*rows.leading, 1))
     # Rows without a finite maximum go through the same motions; their numbers are then replaced.
     with np.errstate(all="ignore"):
-        logits = _widened(rows)
+        logits = widened(rows)
         maximum = logits.max(axis=-1, keepdims=True)
         gap = (maximum - logits) / per_row
         weight = np.where(logits < maximum, np.exp(-gap), 0.0)
@@ -87,7 +95,7 @@ def softmax_of(rows: Rows, temperature: ArrayLike = 1.0) -> Softmax:
         )
 
 
-def _widened(rows: Rows) -> _Real:
+def widened(rows: Rows) -> _Real:
     """Return the logits of `rows` in float64."""
     order: Literal["S", "="] = "S" if rows.swapped else "="
     if rows.element == "bfloat16":
@@ -96,16 +104,18 @@ def _widened(rows: Rows) -> _Real:
     return rows.cells.view(np.dtype(rows.element).newbyteorder(order))[..., 0].astype(np.float64)
 
 
-def _within_vocabulary(
-    targets: Targets, vocab: int, ignore_index: int | None
+def within_vocabulary(
+    tokens: NDArray[np.int64], shape: tuple[int, ...], vocab: int, ignore_index: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the targets with token 0 for the ignored ones, and which are not ignored."""
-    tokens = targets.tokens
+    """Return the targets with token 0 for the ignored ones, and which are not ignored.
+
+    `shape` is that in which the caller gave them.
+    """
     counted = np.full(tokens.shape, True) if ignore_index is None else tokens != ignore_index
     outside = counted & ((tokens < 0) | (tokens >= vocab))
     if outside.any():
         place, target = (
-            first_offender("targets", outside.reshape(targets.shape)),
+            first_offender("targets", outside.reshape(shape)),
             tokens[outside][0],
         )
         raise ValueError(

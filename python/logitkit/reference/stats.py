@@ -9,6 +9,7 @@ from logitkit._arguments import (
     as_ignore_index,
     as_scale,
     as_targets,
+    as_temperature,
     check_out,
     deliver,
     result_shape,
@@ -16,6 +17,8 @@ from logitkit._arguments import (
 from logitkit._arrays import Rows, as_rows
 from logitkit._token_stats import TokenStats
 from logitkit.reference._softmax import softmax_of
+from logitkit.reference.losses import entropy_slope
+from logitkit.reference.probabilities import in_place
 
 
 def logsumexp(
@@ -42,13 +45,22 @@ def entropy(
     temperature: ArrayLike = 1.0,
     base: float | None = None,
     keepdims: bool = False,
+    return_grad: bool = False,
+    grad_out: NDArray[Any] | None = None,
     dtype: Literal["bfloat16"] | None = None,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
 ) -> Any:
     """``ln n + log1p(a / n) + b / (n + a)``."""
     rows = as_rows(logits, axis, dtype)
-    return _per_row(softmax_of(rows, temperature).entropy * as_scale(base), rows, keepdims, out)
+    soft, scale = softmax_of(rows, temperature), as_scale(base)
+    result = _per_row(soft.entropy * scale, rows, keepdims, out)
+    if not return_grad and grad_out is None:
+        return result
+    per_row = np.asarray(as_temperature(temperature, rows.leading))
+    per_row = per_row.reshape((*rows.leading, 1)) if per_row.ndim else per_row
+    slope = entropy_slope(np.exp(soft.log_softmax), soft.log_softmax, soft.entropy)
+    return result, in_place(slope * scale / per_row, rows, grad_out)
 
 
 def varentropy(

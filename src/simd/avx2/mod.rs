@@ -37,6 +37,41 @@ define_token! {
     Avx2: "avx2" "fma" "f16c"
 }
 
+/// Eight bits patterns of bfloat16 pairs: the nearest ones to `even` and `odd`.
+///
+/// # Safety
+/// * AVX2 is there.
+#[inline(always)]
+unsafe fn joined_bf16(even: __m256, odd: __m256) -> __m256i {
+    let rounded = |x: __m256| {
+        with_token!({
+            let bits = _mm256_castps_si256(x);
+            let is_odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let half = _mm256_add_epi32(is_odd, _mm256_set1_epi32(0x7fff));
+            let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+            let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x40_0000));
+            _mm256_blendv_epi8(_mm256_add_epi32(bits, half), quiet, nan)
+        })
+    };
+    with_token!({
+        let high = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+        let odd = _mm256_and_si256(rounded(odd), high);
+        _mm256_or_si256(_mm256_srli_epi32::<16>(rounded(even)), odd)
+    })
+}
+
+/// Sixteen values in order, of the even and the odd ones.
+///
+/// # Safety
+/// * AVX2 is there.
+#[inline(always)]
+unsafe fn in_order_ps(even: __m256, odd: __m256) -> [__m256; 2] {
+    with_token!({
+        let (low, high) = (_mm256_unpacklo_ps(even, odd), _mm256_unpackhi_ps(even, odd));
+        [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)]
+    })
+}
+
 impl Simd for Avx2 {
     type F32 = F32;
     type F64 = F64;
@@ -108,6 +143,69 @@ impl Simd for Avx2 {
                 ),
             ]
         }
+    }
+
+    #[inline(always)]
+    fn store_f32(self, values: [F32; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 128, "32 f32 take 128 bytes");
+        let at = bytes.as_mut_ptr().cast::<f32>();
+        // SAFETY: token as in `with_token`; 128 bytes are writeable by the assertion,
+        // and `storeu` takes any alignment.
+        unsafe {
+            _mm256_storeu_ps(at, values[0].0);
+            _mm256_storeu_ps(at.add(8), values[0].1);
+            _mm256_storeu_ps(at.add(16), values[1].0);
+            _mm256_storeu_ps(at.add(24), values[1].1);
+        }
+    }
+
+    #[inline(always)]
+    fn store_f64(self, values: [F64; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 128, "16 f64 take 128 bytes");
+        let at = bytes.as_mut_ptr().cast::<f64>();
+        // SAFETY: as in `store_f32`.
+        unsafe {
+            _mm256_storeu_pd(at, values[0].0);
+            _mm256_storeu_pd(at.add(4), values[0].1);
+            _mm256_storeu_pd(at.add(8), values[1].0);
+            _mm256_storeu_pd(at.add(12), values[1].1);
+        }
+    }
+
+    #[inline(always)]
+    fn store_f16(self, values: [F32; 2], bytes: &mut [u8]) {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT;
+        assert!(bytes.len() >= 64, "32 f16 take 64 bytes");
+        let at = bytes.as_mut_ptr().cast::<__m128i>();
+        // SAFETY: token as in `with_token`; 64 bytes are writeable by the assertion,
+        // and `storeu` takes any alignment.
+        unsafe {
+            _mm_storeu_si128(at, _mm256_cvtps_ph::<NEAREST>(values[0].0));
+            _mm_storeu_si128(at.add(1), _mm256_cvtps_ph::<NEAREST>(values[0].1));
+            _mm_storeu_si128(at.add(2), _mm256_cvtps_ph::<NEAREST>(values[1].0));
+            _mm_storeu_si128(at.add(3), _mm256_cvtps_ph::<NEAREST>(values[1].1));
+        }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, [even, odd]: [F32; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 64, "32 bf16 take 64 bytes");
+        let at = bytes.as_mut_ptr().cast::<__m256i>();
+        // SAFETY: token as in `with_token`; 64 bytes are writeable by the assertion,
+        // and `storeu` takes any alignment.
+        unsafe {
+            _mm256_storeu_si256(at, joined_bf16(even.0, odd.0));
+            _mm256_storeu_si256(at.add(1), joined_bf16(even.1, odd.1));
+        }
+    }
+
+    #[inline(always)]
+    fn in_order(self, [even, odd]: [F32; 2]) -> [F32; 2] {
+        with_token!({
+            let [first, second] = in_order_ps(even.0, odd.0);
+            let [third, fourth] = in_order_ps(even.1, odd.1);
+            [F32(first, second), F32(third, fourth)]
+        })
     }
 
     #[inline(always)]

@@ -67,7 +67,7 @@ impl Lanes for F32 {
     }
     #[inline(always)]
     fn scaled_powers(simd: Avx512, scale: f32) -> Self {
-        let place = Self::splat(simd, <f32 as Exp2>::MAGIC as f32);
+        let place = Self::splat(simd, f32::MAGIC as f32);
         let eighths = with_token!(_mm512_set_ps(
             0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0, 0.875, 0.75, 0.625, 0.5, 0.375,
             0.25, 0.125, 0.0

@@ -66,7 +66,7 @@ impl Lanes for F64 {
     }
     #[inline(always)]
     fn scaled_powers(simd: Avx512, scale: f64) -> Self {
-        let place = Self::splat(simd, <f64 as Exp2>::MAGIC as f64);
+        let place = Self::splat(simd, f64::MAGIC);
         let eighths =
             with_token!(_mm512_set_pd(0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0));
         place.add(Self(eighths)).power_of_eighths().mul(Self::splat(simd, scale))

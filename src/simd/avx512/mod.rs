@@ -77,6 +77,80 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn store_f32(self, values: [F32; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 128, "32 f32 take 128 bytes");
+        let at = bytes.as_mut_ptr().cast::<f32>();
+        // SAFETY: token as in `with_token`; 128 bytes are writeable by the assertion,
+        // and `storeu` takes any alignment.
+        unsafe {
+            _mm512_storeu_ps(at, values[0].0);
+            _mm512_storeu_ps(at.add(16), values[1].0);
+        }
+    }
+
+    #[inline(always)]
+    fn store_f64(self, values: [F64; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 128, "16 f64 take 128 bytes");
+        let at = bytes.as_mut_ptr().cast::<f64>();
+        // SAFETY: as in `store_f32`.
+        unsafe {
+            _mm512_storeu_pd(at, values[0].0);
+            _mm512_storeu_pd(at.add(8), values[1].0);
+        }
+    }
+
+    #[inline(always)]
+    fn store_f16(self, values: [F32; 2], bytes: &mut [u8]) {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        assert!(bytes.len() >= 64, "32 f16 take 64 bytes");
+        let at = bytes.as_mut_ptr().cast::<__m256i>();
+        // SAFETY: token as in `with_token`; 64 bytes are writeable by the assertion,
+        // and `storeu` takes any alignment.
+        unsafe {
+            _mm256_storeu_si256(at, _mm512_cvtps_ph::<NEAREST>(values[0].0));
+            _mm256_storeu_si256(at.add(1), _mm512_cvtps_ph::<NEAREST>(values[1].0));
+        }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, [even, odd]: [F32; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 64, "32 bf16 take 64 bytes");
+        let rounded = |x: F32| {
+            with_token!({
+                let bits = _mm512_castps_si512(x.0);
+                let is_odd =
+                    _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+                let half = _mm512_add_epi32(is_odd, _mm512_set1_epi32(0x7fff));
+                let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x.0, x.0);
+                let quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x40_0000));
+                _mm512_mask_mov_epi32(_mm512_add_epi32(bits, half), nan, quiet)
+            })
+        };
+        // SAFETY: token as in `with_token`; 64 bytes are writeable by the assertion,
+        // and `storeu` takes any alignment.
+        unsafe {
+            let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            let odd = _mm512_and_si512(rounded(odd), high);
+            let even = _mm512_srli_epi32::<16>(rounded(even));
+            _mm512_storeu_si512(bytes.as_mut_ptr().cast(), _mm512_or_si512(even, odd));
+        }
+    }
+
+    #[inline(always)]
+    fn in_order(self, [even, odd]: [F32; 2]) -> [F32; 2] {
+        with_token!({
+            // Bit 4 of a place chooses the register.
+            let places =
+                _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+            let later = _mm512_add_epi32(places, _mm512_set1_epi32(8));
+            [
+                F32(_mm512_permutex2var_ps(even.0, places, odd.0)),
+                F32(_mm512_permutex2var_ps(even.0, later, odd.0)),
+            ]
+        })
+    }
+
+    #[inline(always)]
     fn prefetch(self, bytes: &[u8], ahead: usize) {
         with_token!(_mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(ahead).cast()));
     }

@@ -1,4 +1,4 @@
-//! The loads, at any alignment, and of every 16-bit code.
+//! The loads and the stores, at any alignment, and of every 16-bit code.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -164,4 +164,142 @@ fn sets_are_known_by_name() {
     }
     let message = Isa::parse("sse9").expect_err("no such set").to_string();
     assert!(message.contains("sse9") && message.contains("portable"), "{message}");
+}
+
+/// Loads and stores again, 3 bytes further on; `in_order` too.
+struct Stored<'a>(Load, &'a [u8]);
+
+impl Kernel for Stored<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<u8> {
+        let mut out = vec![0xa5; self.1.len() + 6];
+        let place = &mut out[3..self.1.len() + 3];
+        match self.0 {
+            Load::F32 => simd.store_f32(simd.load_f32(self.1), place),
+            Load::F64 => simd.store_f64(simd.load_f64(self.1), place),
+            Load::F16 => simd.store_f16(simd.load_f16(self.1), place),
+            Load::BF16 => simd.store_bf16(simd.load_bf16(self.1), place),
+        }
+        out
+    }
+}
+
+/// What is loaded is stored bit by bit, NaN aside, and nothing beside it.
+#[test]
+fn stores_undo_loads() {
+    let mut random = Random(12);
+    for isa in sets() {
+        for (load, len) in LOADS {
+            for _ in 0..500 {
+                let bytes: Vec<u8> = (0..len).map(|_| random.bits() as u8).collect();
+                let out = isa.run(Stored(load, &bytes));
+                assert_eq!(out[..3], [0xa5; 3], "{isa:?} {load:?}");
+                assert_eq!(out[len + 3..], [0xa5; 3], "{isa:?} {load:?}");
+                let (before, after) =
+                    (isa.run(Loaded(load, &bytes)), isa.run(Loaded(load, &out[3..len + 3])));
+                assert_same(&after, &before, &format!("{isa:?} {load:?}"));
+            }
+            assert!(
+                catch_unwind(AssertUnwindSafe(|| isa.run(Short(load)))).is_err(),
+                "{isa:?} {load:?}: a store to too few bytes"
+            );
+        }
+    }
+}
+
+/// A store to one byte less than it takes.
+struct Short(Load);
+
+impl Kernel for Short {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let zeros = [0; 128];
+        match self.0 {
+            Load::F32 => simd.store_f32(simd.load_f32(&zeros), &mut [0; 127]),
+            Load::F64 => simd.store_f64(simd.load_f64(&zeros), &mut [0; 127]),
+            Load::F16 => simd.store_f16(simd.load_f16(&zeros), &mut [0; 63]),
+            Load::BF16 => simd.store_bf16(simd.load_bf16(&zeros), &mut [0; 63]),
+        }
+    }
+}
+
+/// 32 `f32` as codes of a 16-bit type.
+struct Narrowed<'a>(Load, &'a [u8]);
+
+impl Kernel for Narrowed<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<u8> {
+        let mut codes = vec![0; 64];
+        let values = simd.load_f32(self.1);
+        match self.0 {
+            Load::F16 => simd.store_f16(values, &mut codes),
+            _ => simd.store_bf16(values, &mut codes),
+        }
+        let [low, high] = simd.in_order(values);
+        let ordered: Vec<f32> = [lanes(low), lanes(high)].concat();
+        let given: Vec<f32> = values.into_iter().flat_map(lanes).collect();
+        for (i, value) in ordered.into_iter().enumerate() {
+            assert!(same(value, given[i % 2 * 16 + i / 2]), "place {i}");
+        }
+        codes
+    }
+}
+
+/// Around every code and half-way between it and the next one: nearest, ties to even.
+#[test]
+fn stores_of_16_bits_round_to_nearest() {
+    for isa in sets() {
+        for (load, exponent_bits, mantissa_bits) in [(Load::F16, 5, 10), (Load::BF16, 8, 7)] {
+            let value = |code| by_definition(code, exponent_bits, mantissa_bits);
+            let infinity: u16 = ((1 << exponent_bits) - 1) << mantissa_bits;
+            let mut cases = vec![(f32::NAN, None)];
+            for code in 0..infinity {
+                let next = if code + 1 == infinity {
+                    2.0 * value(code) - value(code - 1)
+                } else {
+                    value(code + 1)
+                };
+                let middle = ((value(code) + next) / 2.0) as f32;
+                let even = if code % 2 == 0 { code } else { code + 1 };
+                for sign in [0_u16, 1 << 15] {
+                    let signed = |x: f32| if sign == 0 { x } else { -x };
+                    cases.push((signed(value(code) as f32), Some(code | sign)));
+                    cases.push((signed(middle), Some(even | sign)));
+                    cases.push((signed(middle.next_down()), Some(code | sign)));
+                    if middle.is_finite() && middle > 0.0 {
+                        cases.push((signed(middle.next_up()), Some((code + 1) | sign)));
+                    }
+                }
+            }
+            cases.push((f32::INFINITY, Some(infinity)));
+            cases.retain(|(x, _)| *x != 0.0 || x.is_sign_positive());
+            for cases in cases.chunks(32) {
+                let mut bytes = vec![0; 128];
+                for (cell, (x, _)) in bytes.chunks_exact_mut(4).zip(cases) {
+                    cell.copy_from_slice(&x.to_ne_bytes());
+                }
+                let codes = isa.run(Narrowed(load, &bytes));
+                for (i, (x, expected)) in cases.iter().enumerate() {
+                    // `store_bf16` takes the even ones first.
+                    let place = match load {
+                        Load::BF16 => i % 16 * 2 + i / 16,
+                        _ => i,
+                    };
+                    let code = u16::from_ne_bytes([codes[2 * place], codes[2 * place + 1]]);
+                    match expected {
+                        Some(expected) => {
+                            assert_eq!(code, *expected, "{isa:?} {load:?} {x:e}");
+                        }
+                        None => assert!(value(code).is_nan(), "{isa:?} {load:?}: NaN"),
+                    }
+                }
+            }
+        }
+    }
 }

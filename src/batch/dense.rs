@@ -1,0 +1,188 @@
+//! Rows that become as many rows of values, written by the thread that read them.
+
+use std::marker::PhantomData;
+use std::sync::Mutex;
+
+use ndarray::{ArrayViewD, IxDyn};
+
+use super::reader::{Reader, Workspace};
+use super::tasks::in_tasks;
+use super::{BYTES_WORTH_A_THREAD, Batch, PerRow, TASK_BYTES, Targets};
+use crate::element::{Element, Real};
+use crate::error::Error;
+use crate::row::blocks::CHUNK;
+use crate::row::dense::{Source, Write};
+use crate::row::linear::SumLinear;
+use crate::row::part::Part;
+use crate::row::{Columns, DenseRow, DenseStatistic, Linear, LinearSums};
+use crate::simd::Isa;
+use crate::simd::strided::StridedRows;
+use crate::threads;
+
+/// Where a dense statistic goes.
+pub enum Destination<'a> {
+    /// Rows of values behind one another.
+    To(&'a mut [u8]),
+    /// The logits' own place: rows behind one another, of this length.
+    InPlace(&'a mut [u8], usize),
+    /// Nowhere: only the rows' results are wanted.
+    Nowhere,
+}
+
+/// A dense statistic over rows: what it computes, on what, to where.
+pub struct Dense<'a, T> {
+    /// The statistic.
+    pub statistic: &'a T,
+    /// For each row, or one for all; checked by [`Batch::new`].
+    pub temperatures: PerRow<'a>,
+    /// One for each row; checked by [`Batch::new`].
+    pub targets: Option<Targets<'a>>,
+    /// Weights that do not depend on the logits.
+    pub linear: Option<&'a Linear<'a>>,
+}
+
+impl<T: DenseStatistic> Dense<'_, T> {
+    /// Computes it. `rows` are the logits, unless they are in the destination.
+    pub fn compute<E: Element, O: Element<Lane = E::Lane>>(
+        &self,
+        rows: Option<&StridedRows>,
+        destination: Destination,
+        threads: Option<usize>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<T::Output, Error> {
+        let isa = Isa::current()?;
+        let (out, row_bytes, count) = match (destination, rows) {
+            (Destination::InPlace(out, vocab), _) => {
+                let count = out.len() / (vocab * E::SIZE);
+                (out, vocab * E::SIZE, count)
+            }
+            (Destination::To(out), Some(rows)) => {
+                let expected = rows.rows() * rows.vocab() * O::SIZE;
+                if out.len() != expected {
+                    let given = out.len();
+                    return Err(Error::LengthMismatch { name: "out", given, expected });
+                }
+                (out, rows.vocab() * O::SIZE, rows.rows())
+            }
+            (Destination::Nowhere, Some(rows)) => (&mut [][..], 0, rows.rows()),
+            (_, None) => return Err(Error::EmptyVocabulary),
+        };
+        if let Some(rows) = rows.filter(|rows| rows.item_size() != E::SIZE) {
+            let given = rows.item_size();
+            return Err(Error::BadItemSize { element: E::NAME, given, expected: E::SIZE });
+        }
+        let logits_bytes = rows.map_or(row_bytes, |rows| rows.vocab() * E::SIZE);
+        let threads = match count.saturating_mul(logits_bytes) / BYTES_WORTH_A_THREAD {
+            0 | 1 => 1,
+            useful => threads.map_or_else(threads::settle, Ok)?.min(useful),
+        };
+        let task_bytes = (count * logits_bytes / (8 * threads))
+            .clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
+        let rows_per_task = (task_bytes / logits_bytes).max(1);
+        let mut parts = out.chunks_mut((rows_per_task * row_bytes).max(1));
+        let tasks = count.div_ceil(rows_per_task);
+        let outs: Vec<_> =
+            (0..tasks).map(|_| Mutex::new(parts.next().unwrap_or_default())).collect();
+        let outputs = in_tasks(tasks, threads, interrupted, |task, workspace| {
+            // Each is locked once, by the thread that has the task.
+            let mut out = outs[task].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let first = task * rows_per_task;
+            let mut output = T::Output::default();
+            for row in first..count.min(first + rows_per_task) {
+                let own = (row - first) * row_bytes;
+                let out = &mut out[own..own + row_bytes];
+                self.row::<E, O>(isa, rows, row, out, workspace, &mut output);
+            }
+            output
+        })?;
+        let mut all = T::Output::default();
+        outputs.into_iter().for_each(|output| all.append(output));
+        Ok(all)
+    }
+
+    /// Reads a row and writes its values to `out`, which holds the logits if there
+    /// are no `rows`.
+    fn row<E: Element, O: Element<Lane = E::Lane>>(
+        &self,
+        isa: Isa,
+        rows: Option<&StridedRows>,
+        index: usize,
+        out: &mut [u8],
+        workspace: &mut Workspace<E>,
+        output: &mut T::Output,
+    ) {
+        let temperature = self.temperatures.get(index);
+        let targets = self.targets.map(|targets| Targets {
+            values: &targets.values[index..=index],
+            per_row: 1,
+            ignore: targets.ignore,
+        });
+        let one = PerRow::One(temperature);
+        let (part, target, vocab) = match rows {
+            Some(rows) => {
+                let reader = (rows, index);
+                self.read(isa, reader, one, targets, workspace)
+            }
+            None => {
+                let shape = [1, out.len() / E::SIZE, E::SIZE];
+                let view = ArrayViewD::from_shape(IxDyn(&shape), &*out);
+                let rows = view.map(|cells| StridedRows::new(cells, false));
+                match rows {
+                    Ok(Ok(rows)) => self.read(isa, (&rows, 0), one, targets, workspace),
+                    _ => unreachable!("a row of whole elements"),
+                }
+            }
+        };
+        let source = rows.map_or(Source::InPlace, |rows| Source::Row(rows, index));
+        let sums = self.linear.map_or(LinearSums::default(), |linear| {
+            isa.run(SumLinear::<E> {
+                linear,
+                row: index,
+                source,
+                out,
+                vocab,
+                max: E::Lane::from_f64(part.max),
+                temperature,
+            })
+        });
+        let place = self.targets.map(|targets| targets.values[index] as usize);
+        let target_linear = match (self.linear, place, target) {
+            (Some(linear), Some(place), Some(_)) => linear.weight(index, place),
+            _ => 0.0,
+        };
+        let row =
+            DenseRow { index, part: &part, temperature, target, linear: sums, target_linear };
+        let map = self.statistic.finish(&row, output);
+        if !out.is_empty() {
+            isa.run(Write::<E, O> {
+                source,
+                out,
+                map,
+                part,
+                temperature,
+                linear: self.linear.map(|linear| (linear, index)),
+                element: PhantomData,
+            });
+        }
+    }
+
+    /// What is known of a row, its target's logit, and its length.
+    fn read<E: Element>(
+        &self,
+        isa: Isa,
+        (rows, index): (&StridedRows, usize),
+        temperatures: PerRow,
+        targets: Option<Targets>,
+        workspace: &mut Workspace<E>,
+    ) -> (Part, Option<f64>, usize) {
+        let batch = Batch { rows: rows.row(index), temperatures, targets };
+        let reader = Reader { batch: &batch, isa, plan: self.statistic.plan() };
+        reader.open::<E>(0, 1, workspace);
+        for start in (0..rows.vocab()).step_by(CHUNK) {
+            reader.read(0, start, workspace);
+            reader.merge(0, workspace);
+        }
+        let row = reader.row(0, 0, workspace);
+        (row.part, row.target_logits.first().copied().flatten(), rows.vocab())
+    }
+}

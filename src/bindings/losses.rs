@@ -1,0 +1,211 @@
+//! Dense results and losses with gradients: one function per statistic.
+#![allow(
+    clippy::too_many_arguments,
+    reason = "private functions, called by position from one place each"
+)]
+
+use numpy::{PyReadonlyArray1, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
+use pyo3::prelude::*;
+
+use super::arrays::{Cells, Interrupted, TargetIds, Temperature, interruptible, real};
+use crate::batch::{Batch, Dense, Destination, Targets};
+use crate::element::{BFloat16, Element, Float16, Float32, Float64};
+use crate::error::Error;
+use crate::row::{CrossEntropy, DenseStatistic, EntropyGradient, Linear, LogSoftmax, Softmax};
+use crate::simd::strided::StridedRows;
+use crate::threads;
+
+/// The bytes that results go to, C-contiguous.
+type Out<'py> = PyReadwriteArrayDyn<'py, u8>;
+
+/// Rows of logits on their way to rows of values; without `cells` they are in `out`.
+struct Rows<'py> {
+    cells: Option<Cells<'py>>,
+    element: String,
+    swapped: bool,
+    temperature: Temperature<'py>,
+    out: Option<Out<'py>>,
+    out_element: String,
+    threads: Option<i64>,
+}
+
+impl Rows<'_> {
+    fn compute<T: DenseStatistic>(
+        &mut self,
+        py: Python<'_>,
+        statistic: &T,
+        targets: Option<Targets>,
+        linear: Option<&Linear>,
+    ) -> PyResult<T::Output>
+    where
+        T::Output: Send,
+    {
+        let threads = threads::checked(self.threads)?;
+        let temperatures = self.temperature.per_row()?;
+        let (element, out_element) = (&*self.element, &*self.out_element);
+        let dense = Dense { statistic, temperatures, targets, linear };
+        let given = match &self.cells {
+            Some(cells) => Some(StridedRows::new(cells.as_array(), self.swapped)?),
+            None => None,
+        };
+        let mut vocab = 0;
+        if let Some(view) = given.as_ref().map_or_else(
+            || self.out.as_ref().map(|out| StridedRows::new(out.as_array(), false)),
+            |_| self.cells.as_ref().map(|c| StridedRows::new(c.as_array(), self.swapped)),
+        ) {
+            let rows = view?;
+            vocab = rows.vocab();
+            if let Some(linear) = linear {
+                linear.check(rows.rows(), vocab)?;
+            }
+            Batch::new(rows, temperatures, targets)?;
+        }
+        let destination = match (&mut self.out, &given) {
+            (Some(out), Some(_)) => Destination::To(out.as_slice_mut()?),
+            (Some(out), None) => Destination::InPlace(out.as_slice_mut()?, vocab),
+            (None, _) => Destination::Nowhere,
+        };
+        interruptible(py, |interrupted| {
+            dispatch(
+                &dense,
+                element,
+                out_element,
+                given.as_ref(),
+                destination,
+                threads,
+                interrupted,
+            )
+        })
+    }
+}
+
+/// Results are of the logits' type, or float32 for shorter ones.
+fn dispatch<T: DenseStatistic>(
+    dense: &Dense<T>,
+    element: &str,
+    out_element: &str,
+    rows: Option<&StridedRows>,
+    out: Destination,
+    threads: Option<usize>,
+    interrupted: Interrupted,
+) -> Result<T::Output, Error> {
+    const F32: &str = Float32::NAME;
+    match (element, out_element) {
+        (F32, F32) => dense.compute::<Float32, Float32>(rows, out, threads, interrupted),
+        (Float64::NAME, Float64::NAME) => {
+            dense.compute::<Float64, Float64>(rows, out, threads, interrupted)
+        }
+        (Float16::NAME, F32) => {
+            dense.compute::<Float16, Float32>(rows, out, threads, interrupted)
+        }
+        (Float16::NAME, Float16::NAME) => {
+            dense.compute::<Float16, Float16>(rows, out, threads, interrupted)
+        }
+        (BFloat16::NAME, F32) => {
+            dense.compute::<BFloat16, Float32>(rows, out, threads, interrupted)
+        }
+        (BFloat16::NAME, BFloat16::NAME) => {
+            dense.compute::<BFloat16, BFloat16>(rows, out, threads, interrupted)
+        }
+        _ => Err(Error::UnknownElement(out_element.into())),
+    }
+}
+
+/// See the function of this name in Python.
+#[pyfunction]
+pub(super) fn softmax(
+    py: Python<'_>,
+    cells: Option<Cells<'_>>,
+    element: String,
+    swapped: bool,
+    temperature: Temperature<'_>,
+    out: Out<'_>,
+    out_element: String,
+    threads: Option<i64>,
+) -> PyResult<()> {
+    let out = Some(out);
+    let mut rows = Rows { cells, element, swapped, temperature, out, out_element, threads };
+    rows.compute(py, &Softmax, None, None).map(drop)
+}
+
+/// See the function of this name in Python.
+#[pyfunction]
+pub(super) fn log_softmax(
+    py: Python<'_>,
+    cells: Option<Cells<'_>>,
+    element: String,
+    swapped: bool,
+    temperature: Temperature<'_>,
+    out: Out<'_>,
+    out_element: String,
+    threads: Option<i64>,
+) -> PyResult<()> {
+    let out = Some(out);
+    let mut rows = Rows { cells, element, swapped, temperature, out, out_element, threads };
+    rows.compute(py, &LogSoftmax, None, None).map(drop)
+}
+
+/// Entropy, float64, a value for each row, and its gradient.
+#[pyfunction]
+pub(super) fn entropy_gradient<'py>(
+    py: Python<'py>,
+    cells: Option<Cells<'py>>,
+    element: String,
+    swapped: bool,
+    temperature: Temperature<'py>,
+    scale: f64,
+    out: Out<'py>,
+    out_element: String,
+    threads: Option<i64>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let out = Some(out);
+    let mut rows = Rows { cells, element, swapped, temperature, out, out_element, threads };
+    let values = rows.compute(py, &EntropyGradient { scale }, None, None)?;
+    real(py, &[values.len()], &values, true)
+}
+
+/// The loss of each row, float64; see the function of this name in Python.
+#[pyfunction]
+pub(super) fn cross_entropy<'py>(
+    py: Python<'py>,
+    cells: Option<Cells<'py>>,
+    element: String,
+    swapped: bool,
+    targets: Option<TargetIds<'py>>,
+    target_weights: Option<PyReadonlyArray1<'py, f64>>,
+    ignore_index: Option<i64>,
+    soft: Option<(PyReadonlyArrayDyn<'py, u8>, String, bool)>,
+    weight: Option<PyReadonlyArray1<'py, f64>>,
+    linear: Option<(f64, f64)>,
+    z_loss: f64,
+    entropy_weight: f64,
+    temperature: Temperature<'py>,
+    scale: f64,
+    gradient_scale: f64,
+    out: Option<Out<'py>>,
+    out_element: String,
+    threads: Option<i64>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut rows = Rows { cells, element, swapped, temperature, out, out_element, threads };
+    let ids = targets.as_ref().map(|ids| ids.as_slice()).transpose()?;
+    let own_weights = target_weights.as_ref().map(|own| own.as_slice()).transpose()?;
+    let class = weight.as_ref().map(|class| class.as_slice()).transpose()?;
+    let soft = match &soft {
+        Some((cells, element, swapped)) => {
+            Some((StridedRows::new(cells.as_array(), *swapped)?, element.clone()))
+        }
+        None => None,
+    };
+    let linear = linear.map(|(scale, uniform)| Linear { soft, class, scale, uniform });
+    let statistic = CrossEntropy {
+        target_weights: own_weights.unwrap_or_default(),
+        targets: ids.unwrap_or_default(),
+        z_loss,
+        entropy_weight,
+        scale,
+        gradient_scale,
+    };
+    let targets = ids.map(|values| Targets { values, per_row: 1, ignore: ignore_index });
+    let values = rows.compute(py, &statistic, targets, linear.as_ref())?;
+    real(py, &[values.len()], &values, true)
+}

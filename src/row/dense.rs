@@ -1,0 +1,286 @@
+//! A value for every logit of a row, once the row has been read: probabilities,
+//! log-probabilities, gradients.
+//!
+//! # Method
+//! The row's sums are known in `f64`, so a probability is one more weight times one
+//! factor: `p = 2^(x * rate - N) * 2^(N - lse log2(e))`, `N` a whole number. Nothing is
+//! exponentiated that has been rounded as `x - lse` would be. Its error is relative,
+//! 4 ulp at most; probabilities below 2^-125 (2^-1021) are 0. A log-probability is
+//! `(x - max) / T - ln A`, two terms of one sign.
+//!
+//! The second reading finds the row in the cache. Where the row is written over itself
+//! a block goes through scratch space first. Asking for the next row meanwhile was
+//! tried and dropped: on a Sapphire Rapids core it took a tenth more time.
+
+use std::marker::PhantomData;
+
+use super::blocks::{BLOCK, Block, Scratch};
+use super::linear::Linear;
+use super::part::Part;
+use super::scaling::{Scaling, Shift, Shifter};
+use crate::element::{Element, Real, Vector};
+use crate::math::exp2::{Exp2, Weigher};
+use crate::simd::strided::StridedRows;
+use crate::simd::{Kernel, Lanes, Simd};
+
+/// What the logits of a row become.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Map {
+    /// The same number everywhere.
+    Fill(f64),
+    /// Log-probabilities.
+    LogSoftmax,
+    /// `p (constant + slope gap) - linear u`, with `gap` the distance from the maximum
+    /// in nats and `u` the row's linear weights ([`Linear`]).
+    Softmax {
+        /// Factor of the probability.
+        constant: f64,
+        /// Factor of the probability times the gap.
+        slope: f64,
+        /// Factor of the linear weights.
+        linear: f64,
+        /// The place and the value of the one logit that is known better.
+        target: Option<(usize, f64)>,
+    },
+}
+
+/// Where the logits of a row stand.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// In a row of these.
+    Row(&'a StridedRows<'a>, usize),
+    /// Where the results go.
+    InPlace,
+}
+
+impl Source<'_> {
+    /// A block of the row, by way of `scratch` if it can't be read where it lies: `out`
+    /// is where the results go.
+    #[inline(always)]
+    pub(crate) fn block<'s, E: Element>(
+        &'s self,
+        out: &'s [u8],
+        at: usize,
+        len: usize,
+        scratch: &'s mut Scratch,
+    ) -> Block<'s> {
+        match self.row(out) {
+            Some(row) => {
+                let bytes = &row[at * E::SIZE..(at + len) * E::SIZE];
+                if len == BLOCK {
+                    return Block { bytes, start: at };
+                }
+                scratch[..bytes.len()].copy_from_slice(bytes);
+            }
+            None => {
+                if let Source::Row(rows, row) = self {
+                    rows.gather(*row, at, len, std::slice::from_mut(scratch));
+                }
+            }
+        }
+        Block::padded::<E>(scratch, len, at)
+    }
+
+    /// The bytes of the row, if they lie together.
+    #[inline(always)]
+    fn row<'b>(&'b self, out: &'b [u8]) -> Option<&'b [u8]> {
+        match self {
+            Source::InPlace => Some(out),
+            Source::Row(rows, row) => rows.is_contiguous().then(|| rows.contiguous_row(*row)),
+        }
+    }
+}
+
+/// Writes a row's values as elements of type `O`.
+pub(crate) struct Write<'a, E: Element, O> {
+    pub(crate) source: Source<'a>,
+    pub(crate) out: &'a mut [u8],
+    pub(crate) map: Map,
+    pub(crate) part: Part,
+    pub(crate) temperature: f64,
+    /// The linear weights and their row, if the map has any.
+    pub(crate) linear: Option<(&'a Linear<'a>, usize)>,
+    pub(crate) element: PhantomData<(E, O)>,
+}
+
+impl<E: Element, O: Element<Lane = E::Lane>> Kernel for Write<'_, E, O> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        match self.map {
+            Map::Fill(value) => {
+                let value = splat::<S, E>(simd, value);
+                for out in self.out.chunks_mut(E::PAIR * O::SIZE) {
+                    put::<S, E, O>(simd, [value; 2], out);
+                }
+            }
+            Map::LogSoftmax => self.log_softmax(simd),
+            Map::Softmax { constant, slope, linear, target } => {
+                let scaling = Scaling::new::<E::Lane>(self.temperature);
+                let factors = (constant, slope, linear);
+                let plain = scaling.is_plain_for::<E::Lane>(self.part.max);
+                let total = self.part.max * scaling.rate
+                    + self.part.log_total() * std::f64::consts::LOG2_E;
+                let near = plain && total.abs() < <E::Lane as Exp2>::NEAR - 1.0;
+                match (near, slope != 0.0) {
+                    (true, true) => self.softmax::<S, false, true, true>(simd, factors),
+                    (true, false) => self.softmax::<S, false, false, true>(simd, factors),
+                    _ if plain => self.softmax::<S, false, true, false>(simd, factors),
+                    _ => self.softmax::<S, true, true, false>(simd, factors),
+                }
+                if let Some((index, value)) = target {
+                    let value = splat::<S, E>(simd, value);
+                    let own = &mut self.out[index * O::SIZE..][..O::SIZE];
+                    put::<S, E, O>(simd, [value; 2], own);
+                }
+            }
+        }
+    }
+}
+
+impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
+    /// Distances from the maximum in units that do not overflow, and nats per unit.
+    #[inline(always)]
+    fn shifter<S: Simd>(&self, simd: S) -> (Shifter<Vector<E, S>>, f64) {
+        let scaling = Scaling::new::<E::Lane>(self.temperature);
+        let shift = self.part.max * scaling.shift.before;
+        let nats = scaling.rate * std::f64::consts::LN_2;
+        (Shifter::new(simd, Shift { shift, ..scaling.shift }), nats)
+    }
+
+    /// A block of logits, and where its results go.
+    #[inline(always)]
+    fn block_and_out<'s>(
+        &'s mut self,
+        at: usize,
+        len: usize,
+        scratch: &'s mut Scratch,
+    ) -> (Block<'s>, &'s mut [u8]) {
+        let results = at * O::SIZE..(at + len) * O::SIZE;
+        match &self.source {
+            Source::InPlace => {
+                let bytes = &self.out[at * E::SIZE..(at + len) * E::SIZE];
+                scratch[..bytes.len()].copy_from_slice(bytes);
+                (Block::padded::<E>(scratch, len, at), &mut self.out[results])
+            }
+            source => (source.block::<E>(&[], at, len, scratch), &mut self.out[results]),
+        }
+    }
+
+    #[inline(always)]
+    fn log_softmax<S: Simd>(&mut self, simd: S) {
+        let (shifter, nats) = self.shifter(simd);
+        let nats = splat::<S, E>(simd, nats);
+        let log_total = splat::<S, E>(simd, -self.part.log_total());
+        let mut scratch = [0; BLOCK * 8];
+        let vocab = self.out.len() / O::SIZE;
+        for at in (0..vocab).step_by(BLOCK) {
+            let len = BLOCK.min(vocab - at);
+            let (block, out) = self.block_and_out(at, len, &mut scratch);
+            let pairs = block.bytes.chunks_exact(E::PAIR * E::SIZE);
+            for (bytes, out) in pairs.zip(out.chunks_mut(E::PAIR * O::SIZE)) {
+                let [x0, x1] = E::load_pair(simd, bytes);
+                let y0 = shifter.shifted(x0).0.mul_add(nats, log_total);
+                let y1 = shifter.shifted(x1).0.mul_add(nats, log_total);
+                put::<S, E, O>(simd, [y0, y1], out);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn softmax<S: Simd, const SHIFTED: bool, const SLOPE: bool, const NEAR: bool>(
+        &mut self,
+        simd: S,
+        (constant, slope, linear): (f64, f64, f64),
+    ) {
+        let (shifter, nats) = self.shifter(simd);
+        let rate = Scaling::new::<E::Lane>(self.temperature).rate;
+        let log2_total = self.part.log_total() * std::f64::consts::LOG2_E;
+        let total = if SHIFTED { log2_total } else { self.part.max.mul_add(rate, log2_total) };
+        let reference = total.round();
+        let factor = (reference - total).exp2();
+        let density = Density {
+            weigher: Weigher::new(simd, rate, reference),
+            shifter,
+            constant: splat::<S, E>(simd, constant * factor),
+            slope: splat::<S, E>(simd, slope * factor * -nats),
+        };
+        let minus_linear = splat::<S, E>(simd, -linear);
+        let mut scratch = [0; BLOCK * 8];
+        let mut weights = [0; BLOCK * 8];
+        let lane_size = <E::Lane as Real>::Own::SIZE;
+        let vocab = self.out.len() / O::SIZE;
+        for at in (0..vocab).step_by(BLOCK) {
+            let len = BLOCK.min(vocab - at);
+            if let Some((linear, row)) = self.linear {
+                linear.lanes::<E>(row, at, len, &mut weights);
+            }
+            let is_linear = self.linear.is_some();
+            let (block, out) = self.block_and_out(at, len, &mut scratch);
+            let pairs = block.bytes.chunks_exact(E::PAIR * E::SIZE);
+            let outs = out.chunks_mut(E::PAIR * O::SIZE);
+            let weights = weights.chunks_exact(E::PAIR * lane_size);
+            for ((bytes, out), weights) in pairs.zip(outs).zip(weights) {
+                let [x0, x1] = E::load_pair(simd, bytes);
+                let mut y0 = density.at::<SHIFTED, SLOPE, NEAR>(x0);
+                let mut y1 = density.at::<SHIFTED, SLOPE, NEAR>(x1);
+                if is_linear {
+                    let [u0, u1] = <E::Lane as Real>::Own::load_pair(simd, weights);
+                    (y0, y1) = (u0.mul_add(minus_linear, y0), u1.mul_add(minus_linear, y1));
+                }
+                put::<S, E, O>(simd, [y0, y1], out);
+            }
+        }
+    }
+}
+
+/// `p (constant + slope y)`, spread over registers: `y` in units of the shifter.
+struct Density<V: Lanes> {
+    weigher: Weigher<V>,
+    shifter: Shifter<V>,
+    constant: V,
+    slope: V,
+}
+
+impl<V: Lanes<Scalar: Real>> Density<V> {
+    #[inline(always)]
+    fn at<const SHIFTED: bool, const SLOPE: bool, const NEAR: bool>(&self, x: V) -> V {
+        let (below_max, error) = self.shifter.shifted(x);
+        let y = if SHIFTED { below_max } else { x };
+        let kept = self.weigher.is_above_least(y);
+        let low = if SHIFTED { error.keep(kept) } else { y };
+        // What it makes of logits that are not kept does not matter.
+        let factors = self.weigher.factors::<true, SHIFTED, NEAR>(y, low);
+        let p = self.weigher.weight(factors);
+        let value = if SLOPE {
+            p.mul(below_max.mul_add(self.slope, self.constant))
+        } else {
+            p.mul(self.constant)
+        };
+        value.keep(kept)
+    }
+}
+
+#[inline(always)]
+fn splat<S: Simd, E: Element>(simd: S, value: f64) -> Vector<E, S> {
+    Vector::<E, S>::splat(simd, E::Lane::from_f64(value))
+}
+
+/// Writes a pair of registers, in the order of `E`, to as many elements as `out` takes.
+#[inline(always)]
+fn put<S: Simd, E: Element, O: Element<Lane = E::Lane>>(
+    simd: S,
+    values: [Vector<E, S>; 2],
+    out: &mut [u8],
+) {
+    let values =
+        if E::INTERLEAVED && !O::INTERLEAVED { E::in_order(simd, values) } else { values };
+    if out.len() == E::PAIR * O::SIZE {
+        O::store_pair(simd, values, out);
+    } else {
+        let mut whole = [0; 128];
+        O::store_pair(simd, values, &mut whole);
+        out.copy_from_slice(&whole[..out.len()]);
+    }
+}
