@@ -3,13 +3,15 @@
 Each is the shortest form that is correct to the last few bits, under the name and with the
 signature of the public function, where arguments and special values are documented. They accept
 the same arrays, return float64 whatever the logits are, take several times the memory of the
-logits, and ignore `threads`.
+logits, and ignore `threads`. `logitkit.reference.dist` is the same for `logitkit.dist`.
 """
 
+from logitkit.reference import dist
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
 
 __all__ = [
+    "dist",
     "entropy",
     "log_prob",
     "logsumexp",
