@@ -59,7 +59,7 @@ def test_a_statistic_and_its_reference_are_in_modules_of_the_same_name(name: str
 
 
 def test_there_is_no_reference_without_a_statistic() -> None:
-    assert set(reference.__all__) == {"dist", *STATISTICS}
+    assert set(reference.__all__) == set(STATISTICS)
 
 
 @pytest.mark.parametrize("name", dist.__all__)
@@ -67,6 +67,10 @@ def test_a_function_of_dist_has_a_reference_with_the_same_signature(name: str) -
     twin = getattr(reference.dist, name)
     assert inspect.signature(twin) == inspect.signature(getattr(dist, name))
     assert twin.__module__ == reference.dist.__name__
+
+
+def test_folders_named_dist_are_looked_into(pytestconfig: pytest.Config) -> None:
+    assert "dist" not in pytestconfig.getini("norecursedirs"), "pytest's default leaves them out"
 
 
 def test_dist_and_its_reference_have_the_same_names() -> None:

@@ -1,7 +1,7 @@
 """The functions of `logitkit.dist` for one row, from the formulas as printed, in 250 digits.
 
-At that many digits nothing that cancels here matters, not even 1 - 1e-200. The numbers are taken as they are given, so
-that weights are divided by their exact sum.
+At that many digits nothing that cancels here matters, not even 1 - 1e-200. The numbers are taken as
+they are given, so that weights are divided by their exact sum.
 """
 
 from collections.abc import Sequence
@@ -97,4 +97,8 @@ def marginals(joint: Sequence[Sequence[Any]]) -> tuple[Any, Any, Any]:
     flat = normalized([weight for row in joint for weight in row])
     width = len(joint[0])
     rows = [flat[start : start + width] for start in range(0, len(flat), width)]
-    return rows, [mpmath.fsum(row) for row in rows], [mpmath.fsum(y) for y in zip(*rows)]
+    return (
+        rows,
+        [mpmath.fsum(row) for row in rows],
+        [mpmath.fsum(y) for y in zip(*rows, strict=True)],
+    )

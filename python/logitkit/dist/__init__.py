@@ -8,7 +8,9 @@ numbers as given, also where the textbook formulas cancel.
 Probabilities need not sum to 1: they are weights, and each row is divided by its sum, as in
 `scipy.stats.entropy`. Special values, in all functions: a weight of 0 contributes nothing. A
 negative, infinite or NaN weight and a row of zeros have no distribution and are errors; the
-message names the first. Logits are negative in general: `logitkit.entropy` and its kin take them.
+message names the first. A weight below 1e-300 of the largest in its row may count as 0.
+
+Logits are no weights: `logitkit.entropy` and its kin take them.
 """
 
 from logitkit.dist.counts import entropy_of_counts

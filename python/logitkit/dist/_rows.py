@@ -15,9 +15,9 @@ from logitkit._arrays import as_array
 Real: TypeAlias = NDArray[np.float64]
 Kind: TypeAlias = Literal["weight", "count", "number"]
 
-# Numbers in a block, unless one row has more: half a megabyte, so that a block and what is computed
-# from it stay in cache.
-_BLOCK = 1 << 16
+# Numbers in a block, unless one row has more: a quarter of a megabyte, so that a block and what is
+# computed from it stay in cache.
+_BLOCK = 1 << 15
 
 _EXPECTED: dict[Kind, str] = {
     "weight": "is not a probability or weight: expected finite numbers >= 0 (for logits there are "
@@ -119,8 +119,8 @@ class Rows:
         for axis in self.axes:
             place[axis] = ":"
         return ValueError(
-            f"{self.name}[{', '.join(map(str, place))}] sums to 0 and has no distribution: expected "
-            f"at least one {self.kind} > 0 in each row; leave such rows out"
+            f"{self.name}[{', '.join(map(str, place))}] sums to 0 and has no distribution: "
+            f"expected at least one {self.kind} > 0 in each row; leave such rows out"
         )
 
 

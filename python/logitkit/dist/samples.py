@@ -121,8 +121,8 @@ def information_gain(
     # table of all labels in all branches; integers, so that nothing is rounded.
     pairs, together = np.unique(x * (y.max() + 1) + y, return_counts=True)
     branch, label = np.divmod(pairs, y.max() + 1)
-    observed = together * x.size
-    expected = np.bincount(x)[branch] * np.bincount(y)[label]
+    observed = together.astype(np.int64) * x.size
+    expected = np.bincount(x).astype(np.int64)[branch] * np.bincount(y)[label]
     terms = relative_entropy_terms(
         observed.astype(np.float64),
         expected.astype(np.float64),
@@ -181,7 +181,7 @@ def gain_ratio(labels: Iterable[Hashable], split: Iterable[Hashable], /) -> floa
 def as_samples_of_two(
     labels: Iterable[Hashable], split: Iterable[Hashable]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number labels and branches, which must be as many."""
+    """Check that labels and branches are as many, and give both as numbers from 0."""
     y, x = as_codes(labels, "labels"), as_codes(split, "split")
     if y.size != x.size:
         raise ValueError(
@@ -191,7 +191,7 @@ def as_samples_of_two(
 
 
 def as_codes(samples: Any, name: str) -> NDArray[np.int64]:
-    """Number the different samples from 0, and give the number of each."""
+    """Give each sample the number, from 0, of what it is equal to."""
     if hasattr(samples, "__array__") or hasattr(samples, "__dlpack_device__"):
         array, _ = as_array(samples, name)
         if array.ndim != 1:

@@ -6,12 +6,12 @@ the same arrays, return float64 whatever the logits are, take several times the 
 logits, and ignore `threads`. `logitkit.reference.dist` is the same for `logitkit.dist`.
 """
 
-from logitkit.reference import dist
+# A module of its own, so not in `__all__`, which lists the functions of `logitkit`.
+from logitkit.reference import dist as dist
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
 
 __all__ = [
-    "dist",
     "entropy",
     "log_prob",
     "logsumexp",
