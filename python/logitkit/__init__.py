@@ -2,10 +2,11 @@
 
 The statistics take NumPy arrays, memory maps, and PyTorch or JAX arrays on the CPU, in float32,
 float16, bfloat16 or float64, and never copy or change them. `token_stats` computes all of them
-from one read of memory. `logitkit.reference` has the same functions in plain NumPy.
+from one read of memory. `logitkit.dist` has the entropies of what is not logits: probabilities,
+counts and samples. `logitkit.reference` has the same functions in plain NumPy.
 """
 
-from logitkit import reference
+from logitkit import dist, reference
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
 from logitkit.config import show_config
@@ -20,6 +21,7 @@ __all__ = [
     "__version__",
     "binary_cross_entropy",
     "cross_entropy",
+    "dist",
     "entropy",
     "get_num_threads",
     "log_prob",

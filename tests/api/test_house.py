@@ -11,7 +11,7 @@ from typing import Any
 
 import logitkit
 import pytest
-from logitkit import _native, losses, probabilities, reference, stats, targets
+from logitkit import _native, dist, losses, probabilities, reference, stats, targets
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src"
@@ -65,6 +65,22 @@ def test_there_is_no_reference_without_a_statistic() -> None:
     assert set(reference.__all__) == set(STATISTICS)
 
 
+@pytest.mark.parametrize("name", dist.__all__)
+def test_a_function_of_dist_has_a_reference_with_the_same_signature(name: str) -> None:
+    twin = getattr(reference.dist, name)
+    assert inspect.signature(twin) == inspect.signature(getattr(dist, name))
+    assert twin.__module__ == reference.dist.__name__
+
+
+def test_folders_named_dist_are_looked_into(pytestconfig: pytest.Config) -> None:
+    assert "dist" not in pytestconfig.getini("norecursedirs"), "pytest's default leaves them out"
+
+
+def test_dist_and_its_reference_have_the_same_names() -> None:
+    assert dist.__all__ == reference.dist.__all__
+    assert {"entropy", "kl_divergence", "entropy_of_samples"} <= set(dist.__all__)
+
+
 def test_a_statistic_has_a_binding_and_a_binding_a_statistic() -> None:
     assert (kernels() - VARIANTS) | DERIVED == set(STATISTICS)
 
@@ -95,13 +111,14 @@ def test_a_native_function_has_the_parameters_of_its_stub(name: str) -> None:
 
 
 def test_every_public_name_exists() -> None:
-    for module in (logitkit, reference):
+    for module in (logitkit, reference, dist, reference.dist):
         assert sorted(set(module.__all__)) == sorted(module.__all__)
         assert not [name for name in module.__all__ if not hasattr(module, name)]
 
 
-def test_the_package_only_re_exports() -> None:
-    first, *rest = ast.parse((PACKAGE / "__init__.py").read_text()).body
+@pytest.mark.parametrize("file", ["__init__.py", "dist/__init__.py", "reference/__init__.py"])
+def test_a_package_only_re_exports(file: str) -> None:
+    first, *rest = ast.parse((PACKAGE / file).read_text()).body
     assert isinstance(first, ast.Expr), "the docstring comes first"
     *imports, exports = rest
     assert all(isinstance(node, ast.ImportFrom) for node in imports)
@@ -115,12 +132,21 @@ def sections(function: Callable[..., Any]) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-@pytest.mark.parametrize("name", PUBLIC_FUNCTIONS)
-def test_a_docstring_documents_every_parameter_and_shows_an_example(name: str) -> None:
-    function = getattr(logitkit, name)
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(pytest.param(getattr(logitkit, name), id=name) for name in PUBLIC_FUNCTIONS),
+        *(pytest.param(getattr(dist, name), id=f"dist.{name}") for name in dist.__all__),
+    ],
+)
+def test_a_docstring_documents_every_parameter_and_shows_an_example(
+    function: Callable[..., Any],
+) -> None:
     signature = inspect.signature(function)
     documented = sections(function)
-    listed = re.findall(r"^(\w+) :", documented.get("Parameters", ""), flags=re.MULTILINE)
+    # One line may document several parameters of one kind: "p, q : array_like".
+    lines = re.findall(r"^(\w+(?:, \w+)*) :", documented.get("Parameters", ""), flags=re.MULTILINE)
+    listed = [name for line in lines for name in line.split(", ")]
     assert listed == list(signature.parameters)
     assert signature.return_annotation is None or "Returns" in documented
     assert ">>> import logitkit" in documented["Examples"]
