@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -19,17 +19,23 @@ _STORAGE = {"bfloat16": "uint16"}
 
 @dataclass(frozen=True)
 class Statistic:
-    """One call of the public API: a function, with or without targets."""
+    """One call of the public API: a function, with or without targets.
+
+    One with a value for every logit names the argument that takes the place for them.
+    """
 
     name: str
     function: str
     targets: bool = False
+    place: str | None = None
 
     def bind(self, module: ModuleType, logits: "Logits", **arguments: Any) -> Callable[[], object]:
         """The call as `module` (logitkit or its reference) offers it."""
         positional = (logits.values, logits.targets) if self.targets else (logits.values,)
         if logits.dtype == "bfloat16":
             arguments["dtype"] = "bfloat16"
+        if self.place is not None:
+            arguments[self.place] = logits.place
         return partial(getattr(module, self.function), *positional, **arguments)
 
 
@@ -41,6 +47,9 @@ STATISTICS = (
     Statistic("rank", "rank", targets=True),
     Statistic("token_stats", "token_stats"),
     Statistic("token_stats with targets", "token_stats", targets=True),
+    Statistic("cross_entropy", "cross_entropy", targets=True),
+    Statistic("cross_entropy with gradient", "cross_entropy", targets=True, place="grad_out"),
+    Statistic("log_softmax", "log_softmax", place="out"),
 )
 
 
@@ -88,6 +97,11 @@ class Logits:
     @property
     def nbytes(self) -> int:
         return self.values.nbytes
+
+    @cached_property
+    def place(self) -> NDArray[Any]:
+        """Memory for a result for every logit, touched before anything is measured."""
+        return np.zeros(self.values.shape, np.float64 if self.dtype == "float64" else np.float32)
 
     @property
     def vocab(self) -> int:

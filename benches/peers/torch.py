@@ -53,7 +53,18 @@ def _formulas() -> dict[str, _Formula]:
             rank(x, targets),
         )
 
+    def cross_entropy_with_gradient(x: Any, targets: Any) -> Any:
+        x = x.detach().requires_grad_()
+        loss = F.cross_entropy(x, targets, reduction="none")
+        return loss, torch.autograd.grad(loss.sum(), x)[0]
+
+    def log_softmax(x: Any, _: Any) -> Any:
+        return F.log_softmax(x, -1)
+
     return {
+        "cross_entropy": lambda x, targets: F.cross_entropy(x, targets, reduction="none"),
+        "cross_entropy with gradient": cross_entropy_with_gradient,
+        "log_softmax": log_softmax,
         "logsumexp": logsumexp,
         "entropy": entropy,
         "varentropy": varentropy,
@@ -75,7 +86,17 @@ class TorchEager(Peer):
     name = "torch eager"
     package = "torch"
     statistics = frozenset(
-        {"logsumexp", "entropy", "varentropy", "log_prob", "rank", "token_stats with targets"}
+        {
+            "cross_entropy",
+            "cross_entropy with gradient",
+            "entropy",
+            "log_prob",
+            "log_softmax",
+            "logsumexp",
+            "rank",
+            "token_stats with targets",
+            "varentropy",
+        }
     )
     dtypes = ("float32", "bfloat16")
 
@@ -97,6 +118,8 @@ class TorchEager(Peer):
 
 class TorchCompiled(TorchEager):
     name = "torch.compile"
+    # Its graphs hold no call of autograd.
+    statistics = TorchEager.statistics - {"cross_entropy with gradient"}
 
     def _prepare(self, formula: _Formula) -> _Formula:
         import torch
