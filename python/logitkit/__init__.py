@@ -9,7 +9,13 @@ counts and samples. `logitkit.reference` has the same functions in plain NumPy.
 from logitkit import dist, reference
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
+from logitkit.calibration import Calibration, calibration, fit_temperature
 from logitkit.config import show_config
+from logitkit.control import (
+    TemperatureForEntropy,
+    dynamic_temperature,
+    temperature_for_entropy,
+)
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.probabilities import log_softmax, softmax
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
@@ -17,12 +23,17 @@ from logitkit.targets import log_prob, perplexity, rank
 from logitkit.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
+    "Calibration",
+    "TemperatureForEntropy",
     "TokenStats",
     "__version__",
     "binary_cross_entropy",
+    "calibration",
     "cross_entropy",
     "dist",
+    "dynamic_temperature",
     "entropy",
+    "fit_temperature",
     "get_num_threads",
     "log_prob",
     "log_softmax",
@@ -34,6 +45,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "softmax",
+    "temperature_for_entropy",
     "token_stats",
     "varentropy",
 ]

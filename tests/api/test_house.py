@@ -11,13 +11,15 @@ from typing import Any
 
 import logitkit
 import pytest
-from logitkit import _native, dist, losses, probabilities, reference, stats, targets
+from logitkit import _native, control, dist, losses, probabilities, reference, stats, targets
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src"
 PACKAGE = ROOT / "python" / "logitkit"
 
-TOPICS = (losses, probabilities, stats, targets)
+# The function of that name hides its module.
+calibration = sys.modules["logitkit.calibration"]
+TOPICS = (calibration, control, losses, probabilities, stats, targets)
 PUBLIC_FUNCTIONS = [
     name for name in logitkit.__all__ if inspect.isfunction(getattr(logitkit, name))
 ]
@@ -27,7 +29,14 @@ STATISTICS = [
     if getattr(logitkit, name).__module__ in {module.__name__ for module in TOPICS}
 ]
 # Statistics that are a few words of Python, without a kernel of their own.
-DERIVED = {"binary_cross_entropy", "perplexity"}
+DERIVED = {
+    "binary_cross_entropy",
+    "calibration",
+    "dynamic_temperature",
+    "fit_temperature",
+    "perplexity",
+    "temperature_for_entropy",
+}
 # Kernels that do more than the one in whose file they are, for an option of that statistic.
 VARIANTS = {"entropy_gradient"}
 

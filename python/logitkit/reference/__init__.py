@@ -8,6 +8,8 @@ logits, and ignore `threads`. `logitkit.reference.dist` is the same for `logitki
 
 # A module of its own, so not in `__all__`, which lists the functions of `logitkit`.
 from logitkit.reference import dist as dist
+from logitkit.reference.calibration import calibration, fit_temperature
+from logitkit.reference.control import dynamic_temperature, temperature_for_entropy
 from logitkit.reference.losses import binary_cross_entropy, cross_entropy
 from logitkit.reference.probabilities import log_softmax, softmax
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
@@ -15,14 +17,18 @@ from logitkit.reference.targets import log_prob, perplexity, rank
 
 __all__ = [
     "binary_cross_entropy",
+    "calibration",
     "cross_entropy",
+    "dynamic_temperature",
     "entropy",
+    "fit_temperature",
     "log_prob",
     "log_softmax",
     "logsumexp",
     "perplexity",
     "rank",
     "softmax",
+    "temperature_for_entropy",
     "token_stats",
     "varentropy",
 ]
