@@ -1,25 +1,31 @@
 //! The element types of logit arrays, and the float type each is computed in.
 
 use crate::error::Error;
+use crate::math::excess::Excess;
 use crate::math::exp2::Exp2;
 use crate::simd::portable::{widen_bf16, widen_f16};
 use crate::simd::{Lanes, Simd};
 
 /// The float types that lanes have.
-pub trait Real: Exp2 + Copy + PartialOrd + Send + Sync + 'static {
+pub trait Real: Exp2 + Excess + Copy + PartialOrd + Send + Sync + 'static {
     /// Smallest value.
     const NEG_INFINITY: Self;
     /// Powers of two up to this one, and its inverse, can be multiplied in.
     const MAX_SCALE: i32;
+    /// An error in a log-ratio that is this share of it can be left in.
+    const CLOSE: f64;
     /// Exactly.
     fn to_f64(self) -> f64;
     /// Rounded to nearest.
     fn from_f64(x: f64) -> Self;
+    /// Its bytes in native order, at the start of `bytes`.
+    fn put(self, bytes: &mut [u8]);
 }
 
 impl Real for f32 {
     const NEG_INFINITY: Self = f32::NEG_INFINITY;
     const MAX_SCALE: i32 = 100;
+    const CLOSE: f64 = 1e-7;
     #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(self)
@@ -28,11 +34,16 @@ impl Real for f32 {
     fn from_f64(x: f64) -> Self {
         x as f32
     }
+    #[inline(always)]
+    fn put(self, bytes: &mut [u8]) {
+        bytes[..4].copy_from_slice(&self.to_ne_bytes());
+    }
 }
 
 impl Real for f64 {
     const NEG_INFINITY: Self = f64::NEG_INFINITY;
     const MAX_SCALE: i32 = 500;
+    const CLOSE: f64 = 1e-14;
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self
@@ -40,6 +51,10 @@ impl Real for f64 {
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x
+    }
+    #[inline(always)]
+    fn put(self, bytes: &mut [u8]) {
+        bytes[..8].copy_from_slice(&self.to_ne_bytes());
     }
 }
 

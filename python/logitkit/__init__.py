@@ -6,18 +6,31 @@ from one read of memory. `logitkit.reference` has the same functions in plain Nu
 """
 
 from logitkit import reference
+from logitkit._compare_stats import CompareStats
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
 from logitkit.config import show_config
+from logitkit.divergences import (
+    compare_stats,
+    cross_entropy_between,
+    js_divergence,
+    kl_divergence,
+    total_variation,
+)
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.targets import log_prob, perplexity, rank
 from logitkit.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
+    "CompareStats",
     "TokenStats",
     "__version__",
+    "compare_stats",
+    "cross_entropy_between",
     "entropy",
     "get_num_threads",
+    "js_divergence",
+    "kl_divergence",
     "log_prob",
     "logsumexp",
     "num_threads",
@@ -27,5 +40,6 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "token_stats",
+    "total_variation",
     "varentropy",
 ]

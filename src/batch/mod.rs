@@ -3,10 +3,13 @@
 //! A row's result is always its chunks' parts merged from first to last, whoever
 //! computed them: threads, batch and position have no say in its bits.
 
+mod pairs;
 mod reader;
 mod tasks;
 #[cfg(test)]
 mod tests;
+
+pub use pairs::{Pairs, for_common_element};
 
 use reader::Reader;
 use tasks::in_tasks;

@@ -37,6 +37,23 @@ pub(super) enum Temperature<'py> {
     Each(PyReadonlyArray1<'py, f64>),
 }
 
+/// A temperature as batches take it.
+pub(super) fn per_row<'a>(temperature: &'a Temperature<'_>) -> PyResult<PerRow<'a>> {
+    Ok(match temperature {
+        Temperature::One(value) => PerRow::One(*value),
+        Temperature::Each(values) => PerRow::Each(values.as_slice()?),
+    })
+}
+
+/// Targets as batches take them.
+pub(super) fn targets_of<'a>(
+    ids: &'a TargetIds<'_>,
+    ignore: Option<i64>,
+) -> PyResult<Targets<'a>> {
+    let per_row = ids.shape().last().copied().unwrap_or(1);
+    Ok(Targets { values: ids.as_slice()?, per_row, ignore })
+}
+
 /// What the statistics of a call are computed on.
 pub(super) struct Call<'py> {
     cells: Cells<'py>,
@@ -106,18 +123,9 @@ impl<'py> Call<'py> {
     ) -> PyResult<T::Output> {
         let threads = threads::checked(self.threads)?;
         let rows = StridedRows::new(self.cells.as_array(), self.swapped)?;
-        let temperatures = match &self.temperature {
-            Temperature::One(value) => PerRow::One(*value),
-            Temperature::Each(values) => PerRow::Each(values.as_slice()?),
-        };
-        let targets = match &self.targets {
-            Some(ids) => Some(Targets {
-                values: ids.as_slice()?,
-                per_row: ids.shape().last().copied().unwrap_or(1),
-                ignore: self.ignore_index,
-            }),
-            None => None,
-        };
+        let temperatures = per_row(&self.temperature)?;
+        let targets =
+            self.targets.as_ref().map(|ids| targets_of(ids, self.ignore_index)).transpose()?;
         let batch = Batch::new(rows, temperatures, targets)?;
         let mut signal = None;
         let mut interrupted = || {

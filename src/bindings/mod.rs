@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod divergences;
 mod runtime;
 mod stats;
 
@@ -9,6 +10,10 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use super::divergences::{
+        compare_stats, cross_entropy_between, js_divergence, kl_divergence, total_variation,
+    };
     #[pymodule_export]
     use super::runtime::{
         instruction_sets, num_threads, set_num_threads, use_instruction_set,

@@ -11,7 +11,7 @@ from typing import Any
 
 import logitkit
 import pytest
-from logitkit import _native, reference, stats, targets
+from logitkit import _native, divergences, reference, stats, targets
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src"
@@ -23,7 +23,8 @@ PUBLIC_FUNCTIONS = [
 STATISTICS = [
     name
     for name in PUBLIC_FUNCTIONS
-    if getattr(logitkit, name).__module__ in (stats.__name__, targets.__name__)
+    if getattr(logitkit, name).__module__
+    in (stats.__name__, targets.__name__, divergences.__name__)
 ]
 # Statistics that are a few words of Python over another one, without a kernel of their own.
 DERIVED = {"perplexity"}
@@ -35,12 +36,17 @@ def stub() -> dict[str, ast.FunctionDef]:
 
 
 def kernels() -> set[str]:
-    return {name for name, node in stub().items() if "cells" in [a.arg for a in node.args.args]}
+    return {
+        name
+        for name, node in stub().items()
+        if {"cells", "p_cells"} & {argument.arg for argument in node.args.args}
+    }
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"entropy", "token_stats", "log_prob"} <= set(STATISTICS)
-    assert {"entropy", "token_stats", "log_prob"} <= kernels()
+    some = {"entropy", "token_stats", "log_prob", "kl_divergence", "compare_stats"}
+    assert some <= set(STATISTICS)
+    assert some <= kernels()
 
 
 # One statistic: a kernel, a binding, a Python function, a reference function.
@@ -115,16 +121,18 @@ def test_a_docstring_documents_every_parameter_and_shows_an_example(name: str) -
     function = getattr(logitkit, name)
     signature = inspect.signature(function)
     documented = sections(function)
-    listed = re.findall(r"^(\w+) :", documented.get("Parameters", ""), flags=re.MULTILINE)
+    headings = re.findall(r"^(\w[\w, ]*) :", documented.get("Parameters", ""), flags=re.MULTILINE)
+    listed = [name for heading in headings for name in heading.split(", ")]
     assert listed == list(signature.parameters)
     assert signature.return_annotation is None or "Returns" in documented
     assert ">>> import logitkit" in documented["Examples"]
 
 
-def test_the_docstring_of_token_stats_documents_every_field() -> None:
-    documented = sections(logitkit.TokenStats)["Attributes"]
+@pytest.mark.parametrize("record", [logitkit.TokenStats, logitkit.CompareStats])
+def test_the_docstring_of_a_record_documents_every_field(record: type) -> None:
+    documented = sections(record)["Attributes"]
     fields = re.findall(r"^(\w+) :", documented, flags=re.MULTILINE)
-    assert fields == list(inspect.signature(logitkit.TokenStats).parameters)
+    assert fields == list(inspect.signature(record).parameters)
 
 
 # Layers: what may be used where.

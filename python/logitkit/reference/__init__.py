@@ -6,15 +6,27 @@ the same arrays, return float64 whatever the logits are, take several times the 
 logits, and ignore `threads`.
 """
 
+from logitkit.reference.divergences import (
+    compare_stats,
+    cross_entropy_between,
+    js_divergence,
+    kl_divergence,
+    total_variation,
+)
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
 
 __all__ = [
+    "compare_stats",
+    "cross_entropy_between",
     "entropy",
+    "js_divergence",
+    "kl_divergence",
     "log_prob",
     "logsumexp",
     "perplexity",
     "rank",
     "token_stats",
+    "total_variation",
     "varentropy",
 ]
