@@ -1,12 +1,13 @@
 //! The element types of logit arrays, and the float type each is computed in.
 
 use crate::error::Error;
+use crate::math::excess::Excess;
 use crate::math::exp2::Exp2;
 use crate::simd::portable::{widen_bf16, widen_f16};
 use crate::simd::{Lanes, Simd};
 
 /// The float types that lanes have.
-pub trait Real: Exp2 + Copy + PartialOrd + Send + Sync + 'static {
+pub trait Real: Exp2 + Excess + Copy + PartialOrd + Send + Sync + 'static {
     /// A virtual register of them.
     type Vector<S: Simd>: Lanes<Simd = S, Scalar = Self>;
     /// The element type that holds them as they are.
@@ -15,6 +16,8 @@ pub trait Real: Exp2 + Copy + PartialOrd + Send + Sync + 'static {
     const NEG_INFINITY: Self;
     /// Powers of two up to this one, and its inverse, can be multiplied in.
     const MAX_SCALE: i32;
+    /// An error in a log-ratio that is this share of it can be left in.
+    const CLOSE: f64;
     /// Exactly.
     fn to_f64(self) -> f64;
     /// Rounded to nearest.
@@ -28,6 +31,7 @@ impl Real for f32 {
     type Own = Float32;
     const NEG_INFINITY: Self = f32::NEG_INFINITY;
     const MAX_SCALE: i32 = 100;
+    const CLOSE: f64 = 1e-7;
     #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(self)
@@ -47,6 +51,7 @@ impl Real for f64 {
     type Own = Float64;
     const NEG_INFINITY: Self = f64::NEG_INFINITY;
     const MAX_SCALE: i32 = 500;
+    const CLOSE: f64 = 1e-14;
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self

@@ -7,6 +7,7 @@ counts and samples. `logitkit.reference` has the same functions in plain NumPy.
 """
 
 from logitkit import dist, reference
+from logitkit._compare_stats import CompareStats
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
 from logitkit.calibration import Calibration, calibration, fit_temperature
@@ -16,6 +17,13 @@ from logitkit.control import (
     dynamic_temperature,
     temperature_for_entropy,
 )
+from logitkit.divergences import (
+    compare_stats,
+    cross_entropy_between,
+    js_divergence,
+    kl_divergence,
+    total_variation,
+)
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.probabilities import log_softmax, softmax
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
@@ -24,17 +32,22 @@ from logitkit.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
     "Calibration",
+    "CompareStats",
     "TemperatureForEntropy",
     "TokenStats",
     "__version__",
     "binary_cross_entropy",
     "calibration",
+    "compare_stats",
     "cross_entropy",
+    "cross_entropy_between",
     "dist",
     "dynamic_temperature",
     "entropy",
     "fit_temperature",
     "get_num_threads",
+    "js_divergence",
+    "kl_divergence",
     "log_prob",
     "log_softmax",
     "logsumexp",
@@ -47,5 +60,6 @@ __all__ = [
     "softmax",
     "temperature_for_entropy",
     "token_stats",
+    "total_variation",
     "varentropy",
 ]

@@ -5,14 +5,17 @@ Whether a target lies inside the vocabulary is left to the core, which looks at 
 
 import math
 import operator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logitkit._arrays import Rows, as_array
+from logitkit._arrays import Rows, as_array, as_rows
 
 _INT64 = np.iinfo(np.int64)
+
+# One temperature for both of two arrays, or one for each as a tuple.
+Temperatures: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike]
 
 
 class Targets(NamedTuple):
@@ -50,6 +53,59 @@ def as_temperature(temperature: ArrayLike, leading: tuple[int, ...]) -> float | 
             "logits without the vocabulary axis; expected one number, or one for each row"
         ) from None
     return np.ascontiguousarray(array).reshape(-1)
+
+
+def as_temperatures(
+    temperature: Temperatures, leading: tuple[int, ...]
+) -> tuple[float | NDArray[np.float64], float | NDArray[np.float64]]:
+    """Check the temperatures of two arrays: one for both, or a tuple of two."""
+    if not isinstance(temperature, tuple):
+        both = as_temperature(temperature, leading)
+        return both, both
+    if len(temperature) != 2:
+        raise ValueError(
+            f"temperature is a tuple of {len(temperature)}; expected one temperature for both "
+            "arrays, or a tuple of two: pass one for each row as an array"
+        )
+    first, second = temperature
+    return as_temperature(first, leading), as_temperature(second, leading)
+
+
+def as_weight(weight: float) -> float:
+    """Check the weight of the first of two models in their mixture."""
+    try:
+        weight = float(weight)
+    except (TypeError, ValueError):
+        raise TypeError(f"weight={weight!r} is not a number; expected 0 <= weight <= 1") from None
+    if not 0.0 <= weight <= 1.0:
+        raise ValueError(f"weight={weight}; expected 0 <= weight <= 1")
+    return weight
+
+
+def as_pair(
+    p_logits: ArrayLike, q_logits: ArrayLike, axis: int, dtype: str | None
+) -> tuple[Rows, Rows]:
+    """View two arrays of one shape as rows along `axis`; `dtype` is of those that need it."""
+    arrays = [as_array(p_logits, "p_logits"), as_array(q_logits, "q_logits")]
+    (p_array, _), (q_array, _) = arrays
+    if p_array.shape != q_array.shape:
+        raise ValueError(
+            f"p_logits of shape {p_array.shape}, q_logits of shape {q_array.shape}; expected equal "
+            "shapes: broadcast the smaller with numpy.broadcast_to, which copies nothing"
+        )
+    needs = [array.dtype.kind == "u" or array.dtype == np.dtype("V2") for array, _ in arrays]
+    if dtype is not None and not any(needs):
+        needs = [True, True]
+    p, q = (
+        as_rows(array, axis, holds or (dtype if need else None))
+        for (array, holds), need in zip(arrays, needs, strict=True)
+    )
+    return p, q
+
+
+def result_dtype(p: Rows, q: Rows) -> np.dtype[Any]:
+    """Return the dtype of real-valued results for two arrays."""
+    return np.promote_types(p.result_dtype, q.result_dtype)
 
 
 def as_scale(base: float | None) -> float:

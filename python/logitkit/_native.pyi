@@ -6,7 +6,8 @@ Every function that takes logits takes them as `cells`: the bytes of the array, 
 order. ``temperature`` is a number, or one number per row (rows in C order). ``scale`` multiplies
 the surprisal: 1 for nats, 1 / ln(base) otherwise. ``threads`` is None for the package's setting.
 Results have the leading shape; their dtype is float64 if ``wide`` or if the logits are float64,
-float32 otherwise. Targets are int64 of shape ``leading + (targets per row,)``.
+float32 otherwise. Functions of two arrays take `p_cells` and `q_cells` in the same way. Targets are
+int64 of shape ``leading + (targets per row,)``.
 
 Functions with a value for every logit fill ``out``, the bytes of a C-contiguous array of shape
 ``leading + (vocab, itemsize)`` whose element is ``out_element``: that of the logits, or float32
@@ -20,10 +21,14 @@ from numpy.typing import NDArray
 
 __all__ = [
     "__version__",
+    "compare_stats",
     "cross_entropy",
+    "cross_entropy_between",
     "entropy",
     "entropy_gradient",
     "instruction_sets",
+    "js_divergence",
+    "kl_divergence",
     "log_prob",
     "log_softmax",
     "logsumexp",
@@ -32,6 +37,7 @@ __all__ = [
     "set_num_threads",
     "softmax",
     "token_stats",
+    "total_variation",
     "use_instruction_set",
     "varentropy",
 ]
@@ -109,6 +115,84 @@ def token_stats(
     NDArray[np.bool_],  # valid
     _Real | None,  # log_prob, shape of targets
     NDArray[np.int64] | None,  # rank, shape of targets
+]: ...
+def kl_divergence(
+    p_cells: _Cells,
+    p_element: _Element,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Element,
+    q_swapped: bool,
+    p_temperature: _PerRow,
+    q_temperature: _PerRow,
+    scale: float,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def js_divergence(
+    p_cells: _Cells,
+    p_element: _Element,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Element,
+    q_swapped: bool,
+    p_temperature: _PerRow,
+    q_temperature: _PerRow,
+    scale: float,
+    weight: float,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def total_variation(
+    p_cells: _Cells,
+    p_element: _Element,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Element,
+    q_swapped: bool,
+    p_temperature: _PerRow,
+    q_temperature: _PerRow,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def cross_entropy_between(
+    p_cells: _Cells,
+    p_element: _Element,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Element,
+    q_swapped: bool,
+    p_temperature: _PerRow,
+    q_temperature: _PerRow,
+    scale: float,
+    wide: bool,
+    threads: int | None,
+) -> _Real: ...
+def compare_stats(
+    p_cells: _Cells,
+    p_element: _Element,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Element,
+    q_swapped: bool,
+    targets: _Targets | None,
+    ignore_index: int | None,
+    p_temperature: _PerRow,
+    q_temperature: _PerRow,
+    scale: float,
+    wide: bool,
+    threads: int | None,
+) -> tuple[
+    _Real,  # kl
+    _Real,  # js
+    _Real,  # total_variation
+    _Real,  # p_entropy
+    _Real,  # q_entropy
+    NDArray[np.bool_],  # same_argmax
+    NDArray[np.bool_],  # valid
+    _Real | None,  # p_log_prob, shape of targets
+    _Real | None,  # q_log_prob, shape of targets
+    _Real | None,  # delta_prob, shape of targets
 ]: ...
 def set_num_threads(threads: int | None) -> None: ...
 def num_threads() -> tuple[int, str]:

@@ -4,12 +4,15 @@
 //! computed them: threads, batch and position have no say in its bits.
 
 mod dense;
+mod pairs;
 mod reader;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub use dense::{Dense, Destination};
+pub use pairs::{Pairs, for_common_element};
+
 use reader::Reader;
 use tasks::in_tasks;
 

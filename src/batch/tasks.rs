@@ -4,26 +4,24 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::reader::Workspace;
-use crate::element::Element;
 use crate::error::Error;
 use crate::threads;
 
 /// How often the caller is asked whether to go on.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(super) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Runs tasks `0..tasks` on up to `threads` threads, this one among them; their
-/// results in order.
-pub(super) fn in_tasks<E: Element, R: Send>(
+/// results in order. Each thread has a workspace of its own.
+pub(super) fn in_tasks<W: Default, R: Send>(
     tasks: usize,
     threads: usize,
     interrupted: &mut dyn FnMut() -> bool,
-    run: impl Fn(usize, &mut Workspace<E>) -> R + Sync,
+    run: impl Fn(usize, &mut W) -> R + Sync,
 ) -> Result<Vec<R>, Error> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let work = |go_on: &mut dyn FnMut() -> bool| {
-        let mut workspace = Workspace::default();
+        let mut workspace = W::default();
         let mut done = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let task = next.fetch_add(1, Ordering::Relaxed);

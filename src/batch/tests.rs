@@ -3,12 +3,12 @@
 
 use ndarray::{ArrayViewD, Axis, IxDyn};
 
-use super::{Batch, PerRow, Targets};
+use super::{Batch, Pairs, PerRow, Targets};
 use crate::element::{BFloat16, Element, Float32, Float64};
 use crate::error::Error;
 use crate::row::blocks::CHUNK;
 use crate::row::tests::{Encode, encoded, rows_of};
-use crate::row::{Entropy, LogSumExp, Rank, TokenStats, TokenStatsColumns};
+use crate::row::{Entropy, KlDivergence, LogSumExp, Rank, TokenStats, TokenStatsColumns};
 use crate::simd::strided::StridedRows;
 use crate::simd::tests::Random;
 
@@ -179,4 +179,45 @@ fn the_caller_can_stop_the_work() {
             assert_eq!(asked, 3, "not asked again after the answer");
         }
     }
+}
+
+/// As above for pairs of rows.
+#[test]
+fn the_caller_can_stop_the_work_on_pairs() {
+    let row = encoded::<Float32>(&values(20 * CHUNK));
+    for (vocab, repeats) in [(20 * CHUNK, 1 << 14), (1000, 1 << 26)] {
+        let row = ArrayViewD::from_shape(IxDyn(&[1, vocab, 4]), &row[..4 * vocab]);
+        let row = row.expect("a whole row");
+        let rows = [(); 2].map(|()| {
+            let rows = row.broadcast(IxDyn(&[repeats, vocab, 4])).expect("one row, repeated");
+            StridedRows::new(rows, false).expect("there are logits")
+        });
+        let (names, temperatures) = ([Float32::NAME; 2], [PerRow::One(1.0); 2]);
+        let pairs = Pairs::new(rows, names, temperatures, None).expect("they go together");
+        for threads in [1, 2] {
+            let mut asked = 0;
+            let mut interrupted = || {
+                asked += 1;
+                asked == 1
+            };
+            let kl = KlDivergence { scale: 1.0 };
+            let stopped = pairs.compute::<Float32, _>(&kl, Some(threads), &mut interrupted);
+            assert_eq!(stopped.err(), Some(Error::Interrupted));
+            assert_eq!(asked, 1, "not asked again after the answer");
+        }
+    }
+}
+
+#[test]
+fn pairs_that_do_not_go_together_are_named() {
+    let bytes = encoded::<Float32>(&values(12));
+    let pairs = |vocab, name| {
+        let rows = [rows_of::<Float32>(&bytes, 3), rows_of::<Float32>(&bytes, vocab)];
+        Pairs::new(rows, [Float32::NAME, name], [PerRow::One(1.0); 2], None).err()
+    };
+    assert_eq!(pairs(3, Float32::NAME), None);
+    let mismatch = Error::LengthMismatch { name: "q_logits", given: 2, expected: 4 };
+    assert_eq!(pairs(6, Float32::NAME), Some(mismatch));
+    let size = Error::BadItemSize { element: "float64", given: 4, expected: 8 };
+    assert_eq!(pairs(3, Float64::NAME), Some(size));
 }

@@ -38,12 +38,22 @@ pub(super) enum Temperature<'py> {
 }
 
 impl Temperature<'_> {
+    /// As batches take it.
     pub(super) fn per_row(&self) -> PyResult<PerRow<'_>> {
         Ok(match self {
             Temperature::One(value) => PerRow::One(*value),
             Temperature::Each(values) => PerRow::Each(values.as_slice()?),
         })
     }
+}
+
+/// Targets as batches take them.
+pub(super) fn targets_of<'a>(
+    ids: &'a TargetIds<'_>,
+    ignore: Option<i64>,
+) -> PyResult<Targets<'a>> {
+    let per_row = ids.shape().last().copied().unwrap_or(1);
+    Ok(Targets { values: ids.as_slice()?, per_row, ignore })
 }
 
 /// What the statistics of a call are computed on.
@@ -116,14 +126,8 @@ impl<'py> Call<'py> {
         let threads = threads::checked(self.threads)?;
         let rows = StridedRows::new(self.cells.as_array(), self.swapped)?;
         let temperatures = self.temperature.per_row()?;
-        let targets = match &self.targets {
-            Some(ids) => Some(Targets {
-                values: ids.as_slice()?,
-                per_row: ids.shape().last().copied().unwrap_or(1),
-                ignore: self.ignore_index,
-            }),
-            None => None,
-        };
+        let targets =
+            self.targets.as_ref().map(|ids| targets_of(ids, self.ignore_index)).transpose()?;
         let batch = Batch::new(rows, temperatures, targets)?;
         let element = &*self.element;
         interruptible(py, |interrupted| {

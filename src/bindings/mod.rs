@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod divergences;
 mod losses;
 mod runtime;
 mod stats;
@@ -10,6 +11,10 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use super::divergences::{
+        compare_stats, cross_entropy_between, js_divergence, kl_divergence, total_variation,
+    };
     #[pymodule_export]
     use super::losses::{cross_entropy, entropy_gradient, log_softmax, softmax};
     #[pymodule_export]

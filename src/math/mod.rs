@@ -1,6 +1,7 @@
 //! Elementary functions over virtual registers.
 #![forbid(unsafe_code)]
 
+pub(crate) mod excess;
 pub(crate) mod exp2;
 
 #[cfg(test)]

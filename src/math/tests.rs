@@ -5,6 +5,7 @@ use crate::simd::tests::{Float, Random, sets, store};
 use crate::simd::{Isa, Kernel, Lanes, Simd};
 
 mod double_double;
+mod excess;
 
 use double_double::DoubleDouble;
 

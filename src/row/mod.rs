@@ -4,39 +4,58 @@
 //! [`accumulator`] carries it from block to block, [`part`] is what is known at
 //! the end and merges, [`read`] runs that over a chunk. A statistic is a [`Plan`]
 //! (what must be known) and a formula on the merged part.
+//!
+//! Divergences have two rows: [`pair`] is how they follow from sums over both,
+//! [`pair_terms`] makes these on a block, [`pair_read`] runs that over a chunk.
 #![forbid(unsafe_code)]
 
 pub(crate) mod accumulator;
 pub(crate) mod blocks;
+pub(crate) mod compare_stats;
 pub(crate) mod cross_entropy;
+pub(crate) mod cross_entropy_between;
 pub(crate) mod dense;
 pub(crate) mod entropy;
+pub(crate) mod js_divergence;
+pub(crate) mod kl_divergence;
 pub(crate) mod linear;
 pub(crate) mod log_prob;
 pub(crate) mod log_softmax;
 pub(crate) mod logsumexp;
 pub(crate) mod moments;
+pub(crate) mod pair;
+pub(crate) mod pair_plain;
+pub(crate) mod pair_read;
+pub(crate) mod pair_terms;
 pub(crate) mod part;
 pub(crate) mod rank;
 pub(crate) mod read;
 pub(crate) mod scaling;
 pub(crate) mod softmax;
 pub(crate) mod token_stats;
+pub(crate) mod total_variation;
 pub(crate) mod varentropy;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use compare_stats::{CompareStats, CompareStatsColumns};
 pub use cross_entropy::CrossEntropy;
+pub use cross_entropy_between::CrossEntropyBetween;
 pub use dense::Map;
 pub use entropy::{Entropy, EntropyGradient};
 pub use linear::{Linear, LinearSums};
+
+pub use js_divergence::JsDivergence;
+pub use kl_divergence::KlDivergence;
 pub use log_prob::LogProb;
 pub use log_softmax::LogSoftmax;
 pub use logsumexp::LogSumExp;
+pub use pair::{Pair, PairPlan, PairStatistic, Terms};
 pub use rank::Rank;
 pub use softmax::Softmax;
 pub use token_stats::{TokenStats, TokenStatsColumns};
+pub use total_variation::TotalVariation;
 pub use varentropy::Varentropy;
 
 use part::Part;

@@ -94,6 +94,8 @@ pub trait Lanes: Copy {
     fn sub(self, b: Self) -> Self;
     /// `self * b`
     fn mul(self, b: Self) -> Self;
+    /// `self / b`
+    fn div(self, b: Self) -> Self;
     /// `self * b + c`
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// `self * b - c` with the rounding error of the product kept, on every set.
@@ -121,6 +123,8 @@ pub trait Lanes: Copy {
     fn not_ge(self, bound: Self) -> Self::Mask;
     /// `self` in the lanes of `mask`, 0 in the others, whatever they held.
     fn keep(self, mask: Self::Mask) -> Self;
+    /// `self` in the lanes of `mask`, `other` in the others.
+    fn choose(self, mask: Self::Mask, other: Self) -> Self;
     /// Whether any lane is `>= bound`; NaN is not.
     fn any_ge(self, bound: Self) -> bool;
     /// Whether any lane is NaN.

@@ -179,6 +179,10 @@ macro_rules! lanes {
             Self(array(|i| self.0[i] * b.0[i]))
         }
         #[inline(always)]
+        fn div(self, b: Self) -> Self {
+            Self(array(|i| self.0[i] / b.0[i]))
+        }
+        #[inline(always)]
         fn mul_add(self, b: Self, c: Self) -> Self {
             if FUSED {
                 Self(array(|i| self.0[i].mul_add(b.0[i], c.0[i])))
@@ -210,6 +214,13 @@ macro_rules! lanes {
         #[inline(always)]
         fn keep(self, mask: Self::Mask) -> Self {
             Self(array(|i| $scalar::from_bits(self.0[i].to_bits() & mask[i])))
+        }
+        #[inline(always)]
+        fn choose(self, mask: Self::Mask, other: Self) -> Self {
+            Self(array(|i| {
+                let bits = self.0[i].to_bits() & mask[i] | other.0[i].to_bits() & !mask[i];
+                $scalar::from_bits(bits)
+            }))
         }
         #[inline(always)]
         fn any_ge(self, bound: Self) -> bool {

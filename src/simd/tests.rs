@@ -51,6 +51,8 @@ pub(crate) trait Float:
     fn of_bits(bits: u64) -> Self;
     /// `self * b + c`, rounded once.
     fn fused(self, b: Self, c: Self) -> Self;
+    /// `self / b`
+    fn over(self, b: Self) -> Self;
 }
 
 macro_rules! float {
@@ -93,6 +95,10 @@ macro_rules! float {
             }
             fn fused(self, b: Self, c: Self) -> Self {
                 self.mul_add(b, c)
+            }
+
+            fn over(self, b: Self) -> Self {
+                self / b
             }
         }
     };

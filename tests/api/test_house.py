@@ -11,7 +11,17 @@ from typing import Any
 
 import logitkit
 import pytest
-from logitkit import _native, control, dist, losses, probabilities, reference, stats, targets
+from logitkit import (
+    _native,
+    control,
+    dist,
+    divergences,
+    losses,
+    probabilities,
+    reference,
+    stats,
+    targets,
+)
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src"
@@ -19,7 +29,7 @@ PACKAGE = ROOT / "python" / "logitkit"
 
 # The function of that name hides its module.
 calibration = sys.modules["logitkit.calibration"]
-TOPICS = (calibration, control, losses, probabilities, stats, targets)
+TOPICS = (calibration, control, divergences, losses, probabilities, stats, targets)
 PUBLIC_FUNCTIONS = [
     name for name in logitkit.__all__ if inspect.isfunction(getattr(logitkit, name))
 ]
@@ -47,12 +57,17 @@ def stub() -> dict[str, ast.FunctionDef]:
 
 
 def kernels() -> set[str]:
-    return {name for name, node in stub().items() if "cells" in [a.arg for a in node.args.args]}
+    return {
+        name
+        for name, node in stub().items()
+        if {"cells", "p_cells"} & {argument.arg for argument in node.args.args}
+    }
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"entropy", "token_stats", "log_prob"} <= set(STATISTICS)
-    assert {"entropy", "token_stats", "log_prob"} <= kernels()
+    some = {"entropy", "token_stats", "log_prob", "kl_divergence", "compare_stats"}
+    assert some <= set(STATISTICS)
+    assert some <= kernels()
 
 
 # One statistic: a kernel, a binding, a Python function, a reference function.
@@ -161,10 +176,11 @@ def test_a_docstring_documents_every_parameter_and_shows_an_example(
     assert ">>> import logitkit" in documented["Examples"]
 
 
-def test_the_docstring_of_token_stats_documents_every_field() -> None:
-    documented = sections(logitkit.TokenStats)["Attributes"]
+@pytest.mark.parametrize("record", [logitkit.TokenStats, logitkit.CompareStats])
+def test_the_docstring_of_a_record_documents_every_field(record: type) -> None:
+    documented = sections(record)["Attributes"]
     fields = re.findall(r"^(\w+) :", documented, flags=re.MULTILINE)
-    assert fields == list(inspect.signature(logitkit.TokenStats).parameters)
+    assert fields == list(inspect.signature(record).parameters)
 
 
 # Layers: what may be used where.

@@ -10,6 +10,13 @@ logits, and ignore `threads`. `logitkit.reference.dist` is the same for `logitki
 from logitkit.reference import dist as dist
 from logitkit.reference.calibration import calibration, fit_temperature
 from logitkit.reference.control import dynamic_temperature, temperature_for_entropy
+from logitkit.reference.divergences import (
+    compare_stats,
+    cross_entropy_between,
+    js_divergence,
+    kl_divergence,
+    total_variation,
+)
 from logitkit.reference.losses import binary_cross_entropy, cross_entropy
 from logitkit.reference.probabilities import log_softmax, softmax
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
@@ -18,10 +25,14 @@ from logitkit.reference.targets import log_prob, perplexity, rank
 __all__ = [
     "binary_cross_entropy",
     "calibration",
+    "compare_stats",
     "cross_entropy",
+    "cross_entropy_between",
     "dynamic_temperature",
     "entropy",
     "fit_temperature",
+    "js_divergence",
+    "kl_divergence",
     "log_prob",
     "log_softmax",
     "logsumexp",
@@ -30,5 +41,6 @@ __all__ = [
     "softmax",
     "temperature_for_entropy",
     "token_stats",
+    "total_variation",
     "varentropy",
 ]

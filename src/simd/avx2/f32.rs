@@ -61,6 +61,10 @@ impl Lanes for F32 {
         halves!(Self, _mm256_mul_ps, self, b)
     }
     #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        halves!(Self, _mm256_div_ps, self, b)
+    }
+    #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         halves!(Self, _mm256_fmadd_ps, self, b, c)
     }
@@ -86,6 +90,10 @@ impl Lanes for F32 {
     #[inline(always)]
     fn keep(self, mask: Self::Mask) -> Self {
         halves!(Self, _mm256_and_ps, self, mask)
+    }
+    #[inline(always)]
+    fn choose(self, mask: Self::Mask, other: Self) -> Self {
+        halves!(Self, _mm256_blendv_ps, other, self, mask)
     }
     #[inline(always)]
     fn any_ge(self, bound: Self) -> bool {

@@ -59,6 +59,10 @@ impl Lanes for F64 {
         halves!(Self, _mm256_mul_pd, self, b)
     }
     #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        halves!(Self, _mm256_div_pd, self, b)
+    }
+    #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         halves!(Self, _mm256_fmadd_pd, self, b, c)
     }
@@ -84,6 +88,10 @@ impl Lanes for F64 {
     #[inline(always)]
     fn keep(self, mask: Self::Mask) -> Self {
         halves!(Self, _mm256_and_pd, self, mask)
+    }
+    #[inline(always)]
+    fn choose(self, mask: Self::Mask, other: Self) -> Self {
+        halves!(Self, _mm256_blendv_pd, other, self, mask)
     }
     #[inline(always)]
     fn any_ge(self, bound: Self) -> bool {

@@ -35,6 +35,10 @@ impl Lanes for F32 {
         Self(with_token!(_mm512_mul_ps(self.0, b.0)))
     }
     #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        Self(with_token!(_mm512_div_ps(self.0, b.0)))
+    }
+    #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         Self(with_token!(_mm512_fmadd_ps(self.0, b.0, c.0)))
     }
@@ -81,6 +85,10 @@ impl Lanes for F32 {
     #[inline(always)]
     fn keep(self, mask: __mmask16) -> Self {
         Self(with_token!(_mm512_maskz_mov_ps(mask, self.0)))
+    }
+    #[inline(always)]
+    fn choose(self, mask: __mmask16, other: Self) -> Self {
+        Self(with_token!(_mm512_mask_blend_ps(mask, other.0, self.0)))
     }
     #[inline(always)]
     fn any_ge(self, bound: Self) -> bool {

@@ -35,6 +35,10 @@ impl Lanes for F64 {
         Self(with_token!(_mm512_mul_pd(self.0, b.0)))
     }
     #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        Self(with_token!(_mm512_div_pd(self.0, b.0)))
+    }
+    #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         Self(with_token!(_mm512_fmadd_pd(self.0, b.0, c.0)))
     }
@@ -78,6 +82,10 @@ impl Lanes for F64 {
     #[inline(always)]
     fn keep(self, mask: __mmask8) -> Self {
         Self(with_token!(_mm512_maskz_mov_pd(mask, self.0)))
+    }
+    #[inline(always)]
+    fn choose(self, mask: __mmask8, other: Self) -> Self {
+        Self(with_token!(_mm512_mask_blend_pd(mask, other.0, self.0)))
     }
     #[inline(always)]
     fn any_ge(self, bound: Self) -> bool {

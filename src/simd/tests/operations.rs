@@ -88,6 +88,26 @@ on_every_register! {
 }
 
 on_every_register! {
+    fn quotients_are_those_of_the_scalars<S, T>(simd, isa) {
+        for [a, b, _] in operands::<S, T>() {
+            let found = lanes(T::load(simd, &a).div(T::load(simd, &b)));
+            assert_lanes(isa, &found, |i| a[i].over(b[i]));
+        }
+    }
+}
+
+on_every_register! {
+    fn lanes_are_chosen_by_the_mask<S, T>(simd, isa) {
+        for [a, b, c] in operands::<S, T>() {
+            let (a_lanes, b_lanes) = (T::load(simd, &a), T::load(simd, &b));
+            let bound = T::load(simd, &c);
+            let found = lanes(a_lanes.choose(a_lanes.not_ge(bound), b_lanes));
+            assert_lanes(isa, &found, |i| if a[i] >= c[i] { b[i] } else { a[i] });
+        }
+    }
+}
+
+on_every_register! {
     fn mul_add_rounds_once_where_promised<S, T>(simd, isa) {
         for [a, b, c] in operands::<S, T>() {
             let found = lanes(T::load(simd, &a).mul_add(T::load(simd, &b), T::load(simd, &c)));

@@ -1,0 +1,53 @@
+"""What `compare_stats` returns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class CompareStats:
+    """Comparison of two models for each row of logits, as `compare_stats` returns it.
+
+    Use the fields by name: later versions may add some. Instances promise neither an order nor
+    equality. Every field has the shape of the logits without the vocabulary axis, the last three
+    that of the targets; for a single row they are NumPy scalars. "Real" is float64 if either of the
+    logits is float64, float32 otherwise.
+
+    Attributes
+    ----------
+    kl : array of real
+        Kullback-Leibler divergence of q from p, in the unit of `base`.
+    js : array of real
+        Jensen-Shannon divergence with equal weights, in that unit.
+    total_variation : array of real
+        Half of the sum of the absolute differences of the probabilities.
+    p_entropy : array of real
+        Shannon entropy of p, in the unit of `base`.
+    q_entropy : array of real
+        That of q.
+    same_argmax : array of bool
+        Whether the largest logit, the lowest one among ties, has the same index in both; False
+        where a row has a NaN.
+    valid : array of bool
+        False where a row of the pair has a NaN, +inf or no finite logit: the divergences are then
+        NaN.
+    p_log_prob : array of real, or None
+        Log-probability of the targets in p, in the unit of `base`; NaN for an ignored target. None
+        without targets.
+    q_log_prob : array of real, or None
+        That in q.
+    delta_prob : array of real, or None
+        Probability of the targets in q less that in p; NaN for an ignored target. None without
+        targets.
+    """
+
+    kl: Any
+    js: Any
+    total_variation: Any
+    p_entropy: Any
+    q_entropy: Any
+    same_argmax: Any
+    valid: Any
+    p_log_prob: Any = None
+    q_log_prob: Any = None
+    delta_prob: Any = None

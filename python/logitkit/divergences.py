@@ -1,0 +1,501 @@
+"""Divergences between two models: how far softmax(q_logits / T) is from softmax(p_logits / T).
+
+Logits and the treatment of memory are those of `logitkit.stats`. The two arrays have one shape;
+dtypes and layouts may differ. The second is compared with the first, row by row: p is the
+distribution of the first, q that of the second.
+
+Special values: a token that is -inf in both contributes nothing; one that is -inf in q alone makes
+the Kullback-Leibler divergence and the cross-entropy inf, not the others. A pair in which a row has
+a NaN, +inf or nothing finite gives NaN. Other rows are not affected.
+
+If only one of the arrays is float64 the result is, but what comes of the other alone, the entropy
+in a cross-entropy among it, keeps the accuracy that it has for the dtype of that one.
+"""
+
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike, NDArray
+
+from logitkit import _native
+from logitkit._arguments import (
+    Temperatures,
+    as_ignore_index,
+    as_pair,
+    as_scale,
+    as_targets,
+    as_temperatures,
+    as_threads,
+    as_weight,
+    check_out,
+    deliver,
+    result_dtype,
+    result_shape,
+)
+from logitkit._compare_stats import CompareStats
+
+
+def kl_divergence(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    r"""Kullback-Leibler divergence of one model from another.
+
+    .. math:: D(p \| q) = \sum_i p_i \log (p_i / q_i)
+
+    with p and q the softmaxes of `p_logits` and `q_logits` [1]_: what coding by q costs more where
+    p holds. It is computed from terms that are not negative, so that the divergence of nearly equal
+    models is as accurate, relative to itself, as that of others.
+
+    Parameters
+    ----------
+    p_logits, q_logits : array_like of float, shape (..., vocab)
+        Of equal shapes; their dtypes may differ. See `logitkit.stats` for what is accepted.
+    axis : int, default -1
+        The vocabulary axis.
+    temperature : array_like of real, or a tuple of two, default 1.0
+        T, finite and greater than 0, of both arrays, or one for each as a tuple; each is one
+        number, or an array that broadcasts to the shape of the logits without `axis`.
+    base : float, optional
+        Base of the logarithm, greater than 1: 2 for bits; default: nats.
+    keepdims : bool, default False
+        Keep the vocabulary axis, with length one.
+    dtype : {None, "bfloat16"}
+        "bfloat16" where logits are its bits, as uint16 or two-byte void; it holds for the arrays
+        that are of such a type.
+    out : ndarray, optional
+        Where to put the result, and what is then returned; of its exact shape and dtype.
+    threads : int, optional
+        How many threads to use; default: see `set_num_threads`.
+
+    Returns
+    -------
+    ndarray or NumPy scalar
+        Of the shape of the logits without `axis`, a scalar for a single row; float64 if either of
+        the logits is, float32 otherwise. Not negative; inf where a token that p allows is -inf in
+        q. Logits of p below -1e30 count as -inf there.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a type or dtype that is not accepted.
+    ValueError
+        If the shapes of the logits differ, if they have no axes or no tokens, or if an argument is
+        out of its range or does not fit them.
+
+    References
+    ----------
+    .. [1] S. Kullback, R. A. Leibler, "On information and sufficiency", Annals of Mathematical
+       Statistics 22 (1951) 79-86.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import logitkit
+    >>> p = np.log(np.array([0.5, 0.25, 0.25]))
+    >>> q = np.log(np.array([0.25, 0.5, 0.25]))
+    >>> logitkit.kl_divergence(p, q, base=2).round(12)
+    np.float64(0.25)
+    """
+    p, q = as_pair(p_logits, q_logits, axis, dtype)
+    p_temperature, q_temperature = as_temperatures(temperature, p.leading)
+    shape = result_shape(p, keepdims)
+    check_out(out, shape, result_dtype(p, q))
+    result = _native.kl_divergence(
+        p.cells,
+        p.element,
+        p.swapped,
+        q.cells,
+        q.element,
+        q.swapped,
+        p_temperature,
+        q_temperature,
+        as_scale(base),
+        False,
+        as_threads(threads),
+    )
+    return deliver(result, shape, out)
+
+
+def js_divergence(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    weight: float = 0.5,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    r"""Jensen-Shannon divergence of two models.
+
+    .. math:: w D(p \| m) + (1 - w) D(q \| m), \qquad m = w p + (1 - w) q
+
+    with D the `kl_divergence` [1]_. It is finite always, and symmetric if w is 1/2. Its relative
+    error grows as the inverse of the smaller weight.
+
+    Parameters
+    ----------
+    p_logits, q_logits : array_like of float, shape (..., vocab)
+        Of equal shapes; their dtypes may differ. See `logitkit.stats` for what is accepted.
+    axis : int, default -1
+        The vocabulary axis.
+    temperature : array_like of real, or a tuple of two, default 1.0
+        T, finite and greater than 0, of both arrays, or one for each as a tuple; each is one
+        number, or an array that broadcasts to the shape of the logits without `axis`.
+    base : float, optional
+        Base of the logarithm, greater than 1: 2 for bits; default: nats.
+    weight : float, default 0.5
+        w, from 0 to 1: the weight of the first model in the mixture.
+    keepdims : bool, default False
+        Keep the vocabulary axis, with length one.
+    dtype : {None, "bfloat16"}
+        "bfloat16" where logits are its bits, as uint16 or two-byte void; it holds for the arrays
+        that are of such a type.
+    out : ndarray, optional
+        Where to put the result, and what is then returned; of its exact shape and dtype.
+    threads : int, optional
+        How many threads to use; default: see `set_num_threads`.
+
+    Returns
+    -------
+    ndarray or NumPy scalar
+        Of the shape of the logits without `axis`, a scalar for a single row; float64 if either of
+        the logits is, float32 otherwise. From 0 to the entropy of the weights, log(2) if they are
+        equal.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a type or dtype that is not accepted.
+    ValueError
+        If the shapes of the logits differ, if they have no axes or no tokens, or if an argument is
+        out of its range or does not fit them.
+
+    References
+    ----------
+    .. [1] J. Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on
+       Information Theory 37 (1991) 145-151.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import logitkit
+    >>> p = np.log(np.array([0.5, 0.25, 0.25]))
+    >>> q = np.log(np.array([0.25, 0.5, 0.25]))
+    >>> logitkit.js_divergence(p, q).round(9) == logitkit.js_divergence(q, p).round(9)
+    np.True_
+    >>> logitkit.js_divergence([0.0, -np.inf], [-np.inf, 0.0], base=2)
+    np.float64(1.0)
+    """
+    p, q = as_pair(p_logits, q_logits, axis, dtype)
+    p_temperature, q_temperature = as_temperatures(temperature, p.leading)
+    share = as_weight(weight)
+    shape = result_shape(p, keepdims)
+    check_out(out, shape, result_dtype(p, q))
+    result = _native.js_divergence(
+        p.cells,
+        p.element,
+        p.swapped,
+        q.cells,
+        q.element,
+        q.swapped,
+        p_temperature,
+        q_temperature,
+        as_scale(base),
+        share,
+        False,
+        as_threads(threads),
+    )
+    return deliver(result, shape, out)
+
+
+def total_variation(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    r"""Total variation distance of two models.
+
+    .. math:: \tfrac{1}{2} \sum_i |p_i - q_i|
+
+    the largest difference between the probabilities that they give to a set of tokens [1]_.
+
+    Parameters
+    ----------
+    p_logits, q_logits : array_like of float, shape (..., vocab)
+        Of equal shapes; their dtypes may differ. See `logitkit.stats` for what is accepted.
+    axis : int, default -1
+        The vocabulary axis.
+    temperature : array_like of real, or a tuple of two, default 1.0
+        T, finite and greater than 0, of both arrays, or one for each as a tuple; each is one
+        number, or an array that broadcasts to the shape of the logits without `axis`.
+    keepdims : bool, default False
+        Keep the vocabulary axis, with length one.
+    dtype : {None, "bfloat16"}
+        "bfloat16" where logits are its bits, as uint16 or two-byte void; it holds for the arrays
+        that are of such a type.
+    out : ndarray, optional
+        Where to put the result, and what is then returned; of its exact shape and dtype.
+    threads : int, optional
+        How many threads to use; default: see `set_num_threads`.
+
+    Returns
+    -------
+    ndarray or NumPy scalar
+        Of the shape of the logits without `axis`, a scalar for a single row; float64 if either of
+        the logits is, float32 otherwise. From 0 to 1.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a type or dtype that is not accepted.
+    ValueError
+        If the shapes of the logits differ, if they have no axes or no tokens, or if an argument is
+        out of its range or does not fit them.
+
+    References
+    ----------
+    .. [1] D. A. Levin, Y. Peres, "Markov chains and mixing times", 2nd edition, American
+       Mathematical Society (2017), section 4.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import logitkit
+    >>> p = np.log(np.array([0.5, 0.25, 0.25]))
+    >>> q = np.log(np.array([0.25, 0.5, 0.25]))
+    >>> logitkit.total_variation(p, q).round(12)
+    np.float64(0.25)
+    """
+    p, q = as_pair(p_logits, q_logits, axis, dtype)
+    p_temperature, q_temperature = as_temperatures(temperature, p.leading)
+    shape = result_shape(p, keepdims)
+    check_out(out, shape, result_dtype(p, q))
+    result = _native.total_variation(
+        p.cells,
+        p.element,
+        p.swapped,
+        q.cells,
+        q.element,
+        q.swapped,
+        p_temperature,
+        q_temperature,
+        False,
+        as_threads(threads),
+    )
+    return deliver(result, shape, out)
+
+
+def cross_entropy_between(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    r"""Cross-entropy of one model relative to another.
+
+    .. math:: -\sum_i p_i \log q_i = H(p) + D(p \| q)
+
+    the mean surprisal of q where p holds: the sum of `entropy` and `kl_divergence` [1]_.
+
+    Parameters
+    ----------
+    p_logits, q_logits : array_like of float, shape (..., vocab)
+        Of equal shapes; their dtypes may differ. See `logitkit.stats` for what is accepted.
+    axis : int, default -1
+        The vocabulary axis.
+    temperature : array_like of real, or a tuple of two, default 1.0
+        T, finite and greater than 0, of both arrays, or one for each as a tuple; each is one
+        number, or an array that broadcasts to the shape of the logits without `axis`.
+    base : float, optional
+        Base of the logarithm, greater than 1: 2 for bits; default: nats.
+    keepdims : bool, default False
+        Keep the vocabulary axis, with length one.
+    dtype : {None, "bfloat16"}
+        "bfloat16" where logits are its bits, as uint16 or two-byte void; it holds for the arrays
+        that are of such a type.
+    out : ndarray, optional
+        Where to put the result, and what is then returned; of its exact shape and dtype.
+    threads : int, optional
+        How many threads to use; default: see `set_num_threads`.
+
+    Returns
+    -------
+    ndarray or NumPy scalar
+        Of the shape of the logits without `axis`, a scalar for a single row; float64 if either of
+        the logits is, float32 otherwise. inf where a token that p allows is -inf in q.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a type or dtype that is not accepted.
+    ValueError
+        If the shapes of the logits differ, if they have no axes or no tokens, or if an argument is
+        out of its range or does not fit them.
+
+    References
+    ----------
+    .. [1] T. M. Cover, J. A. Thomas, "Elements of information theory", 2nd edition, Wiley (2006),
+       section 5.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import logitkit
+    >>> p = np.log(np.array([0.5, 0.25, 0.25]))
+    >>> q = np.log(np.array([0.25, 0.5, 0.25]))
+    >>> logitkit.cross_entropy_between(p, q, base=2).round(12)
+    np.float64(1.75)
+    """
+    p, q = as_pair(p_logits, q_logits, axis, dtype)
+    p_temperature, q_temperature = as_temperatures(temperature, p.leading)
+    shape = result_shape(p, keepdims)
+    check_out(out, shape, result_dtype(p, q))
+    result = _native.cross_entropy_between(
+        p.cells,
+        p.element,
+        p.swapped,
+        q.cells,
+        q.element,
+        q.swapped,
+        p_temperature,
+        q_temperature,
+        as_scale(base),
+        False,
+        as_threads(threads),
+    )
+    return deliver(result, shape, out)
+
+
+def compare_stats(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    targets: ArrayLike | None = None,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    ignore_index: int | None = None,
+    dtype: Literal["bfloat16"] | None = None,
+    threads: int | None = None,
+) -> CompareStats:
+    """Compare two models in all ways, row by row, from one read of both.
+
+    Parameters
+    ----------
+    p_logits, q_logits : array_like of float, shape (..., vocab)
+        Of equal shapes; their dtypes may differ. See `logitkit.stats` for what is accepted.
+    targets : array_like of int, optional
+        Token ids, of the shape of the logits without `axis`, or with one more trailing axis for
+        several targets in each row. They are not broadcast.
+    axis : int, default -1
+        The vocabulary axis.
+    temperature : array_like of real, or a tuple of two, default 1.0
+        T, finite and greater than 0, of both arrays, or one for each as a tuple; each is one
+        number, or an array that broadcasts to the shape of the logits without `axis`.
+    base : float, optional
+        Base of the logarithm, greater than 1: 2 for bits; default: nats.
+    ignore_index : int, optional
+        Targets equal to this are skipped, whether or not they are in range.
+    dtype : {None, "bfloat16"}
+        "bfloat16" where logits are its bits, as uint16 or two-byte void; it holds for the arrays
+        that are of such a type.
+    threads : int, optional
+        How many threads to use; default: see `set_num_threads`.
+
+    Returns
+    -------
+    CompareStats
+        With the fields `kl`, `js`, `total_variation`, `p_entropy`, `q_entropy`, `same_argmax`,
+        `valid`, `p_log_prob`, `q_log_prob` and `delta_prob`; the last three are None without
+        `targets`.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a type or dtype that is not accepted.
+    ValueError
+        If the shapes of the logits differ, if they have no axes or no tokens, if a target is
+        outside the vocabulary (the message names the first), or if an argument is out of its range
+        or does not fit the logits.
+
+    See Also
+    --------
+    kl_divergence, js_divergence, total_variation, entropy, log_prob : One of them alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import logitkit
+    >>> p = np.log(np.array([[0.5, 0.25, 0.25]]))
+    >>> q = np.log(np.array([[0.25, 0.5, 0.25]]))
+    >>> stats = logitkit.compare_stats(p, q, [1], base=2)
+    >>> stats.kl.round(12)
+    array([0.25])
+    >>> stats.delta_prob.round(12)
+    array([0.25])
+    >>> stats.same_argmax
+    array([False])
+    """
+    p, q = as_pair(p_logits, q_logits, axis, dtype)
+    p_temperature, q_temperature = as_temperatures(temperature, p.leading)
+    wanted = None if targets is None else as_targets(targets, p.leading)
+    kl, js, distance, p_entropy, q_entropy, same, valid, p_log_prob, q_log_prob, delta = (
+        _native.compare_stats(
+            p.cells,
+            p.element,
+            p.swapped,
+            q.cells,
+            q.element,
+            q.swapped,
+            None if wanted is None else wanted.tokens,
+            as_ignore_index(ignore_index),
+            p_temperature,
+            q_temperature,
+            as_scale(base),
+            False,
+            as_threads(threads),
+        )
+    )
+    shape = p.leading
+    targets_shape = shape if wanted is None else wanted.shape
+    return CompareStats(
+        kl=deliver(kl, shape),
+        js=deliver(js, shape),
+        total_variation=deliver(distance, shape),
+        p_entropy=deliver(p_entropy, shape),
+        q_entropy=deliver(q_entropy, shape),
+        same_argmax=deliver(same, shape),
+        valid=deliver(valid, shape),
+        p_log_prob=None if p_log_prob is None else deliver(p_log_prob, targets_shape),
+        q_log_prob=None if q_log_prob is None else deliver(q_log_prob, targets_shape),
+        delta_prob=None if delta is None else deliver(delta, targets_shape),
+    )

@@ -1,0 +1,252 @@
+"""The reference of `logitkit.divergences`.
+
+With r the logarithm of p / q of a token, ``u = expm1(-r)`` is ``(q - p) / p``, and
+
+    KL = sum of p (u + r)       JS = sum of p ((1 - w) f(u) - f((1 - w) u))
+    total variation = 1/2 sum of p |u|          with f(u) = (1 + u) ln(1 + u) - u
+
+where no term is negative: the divergence of nearly equal models keeps its digits. For small r the
+brackets are taken from their series.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from logitkit._arguments import (
+    Temperatures,
+    as_ignore_index,
+    as_pair,
+    as_scale,
+    as_targets,
+    as_temperatures,
+    as_weight,
+    check_out,
+    deliver,
+    result_shape,
+)
+from logitkit._arrays import Rows
+from logitkit._compare_stats import CompareStats
+from logitkit.reference._softmax import Softmax, softmax_of
+
+_Real = NDArray[np.float64]
+
+
+class _Pair(NamedTuple):
+    """Two softmaxes; p, q and u of their tokens."""
+
+    rows: Rows
+    softmaxes: tuple[Softmax, Softmax]
+    valid: NDArray[np.bool_]
+    p: _Real
+    q: _Real
+    r: _Real
+    u: _Real
+
+    @property
+    def kl(self) -> _Real:
+        with np.errstate(all="ignore"):
+            far = np.where(self.p > 0.0, self.q - self.p + self.p * self.r, self.q)
+            near = self.p * _excess(self.r)
+            terms = np.where(np.abs(self.r) < 0.1, near, far)
+        x, y = (softmax.logits for softmax in self.softmaxes)
+        excluded = ((x > -1e30) & (y == -np.inf)).any(axis=-1)
+        # What the sum of q lacks to that of p is rounding.
+        return self.checked(np.where(excluded, np.inf, np.maximum(terms.sum(axis=-1), 0.0)))
+
+    def js(self, w: float) -> _Real:
+        with np.errstate(all="ignore"):
+            m = w * self.p + (1.0 - w) * self.q
+            far_p = np.where(self.p > 0.0, w * self.p * np.log(self.p / m), 0.0)
+            far_q = np.where(self.q > 0.0, (1.0 - w) * self.q * np.log(self.q / m), 0.0)
+            f = _entropic
+            near = self.p * ((1.0 - w) * f(self.u) - f((1.0 - w) * self.u))
+            terms = np.where(np.abs(self.r) < 0.1, near, far_p + far_q)
+        return self.checked(terms.sum(axis=-1))
+
+    @property
+    def total_variation(self) -> _Real:
+        with np.errstate(all="ignore"):
+            near = self.p * np.abs(self.u)
+            terms = np.where(np.abs(self.r) < 1.0, near, np.abs(self.p - self.q))
+        return self.checked(0.5 * terms.sum(axis=-1))
+
+    def checked(self, divergence: _Real) -> _Real:
+        return np.where(self.valid, divergence, np.nan)
+
+
+def _excess(r: _Real) -> _Real:
+    """``expm1(-r) + r`` for small r, by its series."""
+    r = np.clip(r, -0.1, 0.1)
+    terms = [1.0]
+    for k in range(3, 14):
+        terms.append(-terms[-1] / k)
+    return 0.5 * r**2 * np.polyval(terms[::-1], r)
+
+
+def _entropic(u: _Real) -> _Real:
+    """``(1 + u) ln(1 + u) - u`` for small u, by its series."""
+    u = np.clip(u, -0.12, 0.12)
+    return u**2 * np.polyval([(-1.0) ** k / ((k + 1) * (k + 2)) for k in range(18)][::-1], u)
+
+
+def _pair(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    axis: int,
+    temperature: Temperatures,
+    dtype: str | None,
+) -> _Pair:
+    p_rows, q_rows = as_pair(p_logits, q_logits, axis, dtype)
+    temperatures = as_temperatures(temperature, p_rows.leading)
+    t, u = (_per_row(each, p_rows.leading) for each in temperatures)
+    p, q = softmax_of(p_rows, t[..., 0]), softmax_of(q_rows, u[..., 0])
+    with np.errstate(all="ignore"):
+        ln_p = -p.gap - p.ln_total[..., None]
+        ln_q = -q.gap - q.ln_total[..., None]
+        apart = np.where(t == u, (p.logits - q.logits) / t, p.logits / t - q.logits / u)
+        tops = np.where(t == u, (p.max - q.max) / t, p.max / t - q.max / u)
+        r = (apart - tops) - (p.ln_total - q.ln_total)[..., None]
+        probabilities = np.exp(ln_p)
+        # The difference of the log-sum-exps is rounded; the sum of q must be that of p.
+        near = np.where(np.abs(r) < 1.0, probabilities * np.expm1(-r), np.exp(ln_q) - probabilities)
+        r = r + np.log1p(near.sum(axis=-1, keepdims=True))
+        difference = np.expm1(-r)
+        return _Pair(
+            rows=p_rows,
+            softmaxes=(p, q),
+            valid=p.valid & q.valid,
+            p=probabilities,
+            q=np.exp(ln_q),
+            r=r,
+            u=difference,
+        )
+
+
+def _per_row(temperature: float | _Real, leading: tuple[int, ...]) -> _Real:
+    return np.broadcast_to(np.asarray(temperature).reshape(-1), (int(np.prod(leading)),)).reshape(
+        (*leading, 1)
+    )
+
+
+def kl_divergence(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """``sum of p (u + r)``."""
+    pair = _pair(p_logits, q_logits, axis, temperature, dtype)
+    return _per_pair(pair.kl * as_scale(base), pair, keepdims, out)
+
+
+def js_divergence(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    weight: float = 0.5,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """``sum of p ((1 - w) f(u) - f((1 - w) u))``."""
+    pair = _pair(p_logits, q_logits, axis, temperature, dtype)
+    return _per_pair(pair.js(as_weight(weight)) * as_scale(base), pair, keepdims, out)
+
+
+def total_variation(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """``1/2 sum of p |u|``."""
+    pair = _pair(p_logits, q_logits, axis, temperature, dtype)
+    return _per_pair(pair.total_variation, pair, keepdims, out)
+
+
+def cross_entropy_between(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """``H(p) + KL``."""
+    pair = _pair(p_logits, q_logits, axis, temperature, dtype)
+    return _per_pair((pair.softmaxes[0].entropy + pair.kl) * as_scale(base), pair, keepdims, out)
+
+
+def compare_stats(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    targets: ArrayLike | None = None,
+    /,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    ignore_index: int | None = None,
+    dtype: Literal["bfloat16"] | None = None,
+    threads: int | None = None,
+) -> CompareStats:
+    """Compute all of them, with the log-probabilities and ``p u`` of the targets."""
+    pair = _pair(p_logits, q_logits, axis, temperature, dtype)
+    wanted = None if targets is None else as_targets(targets, pair.rows.leading)
+    skipped = as_ignore_index(ignore_index)
+    scale = as_scale(base)
+    p, q = pair.softmaxes
+    p_log_prob = q_log_prob = delta_prob = None
+    if wanted is not None:
+        of_p, of_q = (softmax.log_prob(wanted, skipped) for softmax in pair.softmaxes)
+        tokens = np.where(np.isnan(of_p), 0, wanted.tokens)
+        with np.errstate(all="ignore"):
+            change = np.where(np.abs(pair.r) < 1.0, pair.p * pair.u, pair.q - pair.p)
+            change = np.take_along_axis(change, tokens, axis=-1)
+        p_log_prob = deliver(of_p * scale, wanted.shape)
+        q_log_prob = deliver(of_q * scale, wanted.shape)
+        ignored = np.isnan(of_p) | np.isnan(of_q)
+        delta_prob = deliver(np.where(ignored, np.nan, change), wanted.shape)
+    return CompareStats(
+        kl=(pair.kl * scale)[()],
+        js=(pair.js(0.5) * scale)[()],
+        total_variation=pair.total_variation[()],
+        p_entropy=(p.entropy * scale)[()],
+        q_entropy=(q.entropy * scale)[()],
+        same_argmax=((p.argmax == q.argmax) & (p.argmax >= 0) & (q.argmax >= 0))[()],
+        valid=pair.valid[()],
+        p_log_prob=p_log_prob,
+        q_log_prob=q_log_prob,
+        delta_prob=delta_prob,
+    )
+
+
+def _per_pair(result: _Real, pair: _Pair, keepdims: bool, out: NDArray[Any] | None) -> Any:
+    shape = result_shape(pair.rows, keepdims)
+    check_out(out, shape, np.float64)
+    return deliver(result, shape, out)

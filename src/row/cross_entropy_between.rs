@@ -1,0 +1,24 @@
+//! Cross-entropy `-sum p ln q` of two softmaxes.
+
+use super::pair::{Pair, PairPlan, PairStatistic, Terms};
+use super::{Plan, entropy::entropy};
+
+/// `H(p) + KL(p||q)`, in nats times `scale`: two terms that are not negative, each
+/// with an error relative to itself.
+pub struct CrossEntropyBetween {
+    /// `1 / ln(base)`; 1 for nats.
+    pub scale: f64,
+}
+
+impl PairStatistic for CrossEntropyBetween {
+    type Output = Vec<f64>;
+
+    fn plan(&self) -> PairPlan {
+        let (p, q) = (Plan::Entropy, Plan::Weights);
+        PairPlan { p, q, terms: Terms::KullbackLeibler, weight: 0.5 }
+    }
+
+    fn finish(&self, pair: &Pair, output: &mut Vec<f64>) {
+        output.push((entropy(&pair.parts[0]) + pair.kl()) * self.scale);
+    }
+}

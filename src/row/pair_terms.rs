@@ -1,0 +1,242 @@
+//! The pass over a block of two rows: the terms of divergences, in registers.
+
+use super::blocks::BLOCK;
+use super::pair::{Alignment, LOWEST, PairSums};
+use crate::element::{Element, Real, Vector};
+use crate::math::excess::{atanh_excess, excess};
+use crate::math::exp2::{Exp2, Weigher};
+use crate::simd::{Lanes, Simd};
+
+const LOG2_E: f64 = std::f64::consts::LOG2_E;
+const LN_2: f64 = std::f64::consts::LN_2;
+
+/// One of the two rows.
+#[derive(Clone, Copy)]
+struct Side<V: Lanes> {
+    weigher: Weigher<V>,
+    /// `1 / temperature`, and what the lane type lacks of it.
+    inverse: V,
+    inverse_low: V,
+}
+
+impl<V: Lanes<Scalar: Real>> Side<V> {
+    #[inline(always)]
+    fn new(simd: V::Simd, temperature: f64, reference: f64) -> Self {
+        let [inverse, inverse_low] = split(simd, 1.0 / temperature, 0.0);
+        let weigher = Weigher::new(simd, LOG2_E / temperature, reference);
+        Self { weigher, inverse, inverse_low }
+    }
+
+    /// `2^(x log2(e) / T - reference)`, 0 where that is next to nothing.
+    #[inline(always)]
+    fn weight(&self, x: V) -> V {
+        let raised = self.weigher.raised(x);
+        let factors = self.weigher.factors::<true, false, false>(raised, raised);
+        self.weigher.unless_raised(x, self.weigher.weight(factors))
+    }
+
+    /// `x / T`, and what rounding took from it.
+    #[inline(always)]
+    fn scaled(&self, x: V) -> [V; 2] {
+        let high = x.mul(self.inverse);
+        let low = x.fused_mul_sub(self.inverse, high);
+        [high, x.mul_add(self.inverse_low, low)]
+    }
+}
+
+/// A number as the sum of two of the lane type.
+#[inline(always)]
+fn split<V: Lanes<Scalar: Real>>(simd: V::Simd, x: f64, low: f64) -> [V; 2] {
+    let high = V::Scalar::from_f64(x);
+    let low = V::Scalar::from_f64((x - high.to_f64()) + low);
+    [V::splat(simd, high), V::splat(simd, low)]
+}
+
+/// What a pass needs to know besides the block, spread over registers.
+#[derive(Clone, Copy)]
+pub(crate) struct PairFrame<V: Lanes> {
+    simd: V::Simd,
+    p: Side<V>,
+    q: Side<V>,
+    /// `r = x / T - y / U - shift`
+    shift: V,
+    shift_low: V,
+    /// What the weight of the second row is short of `q`, as a factor.
+    factor: V,
+    factor_low: V,
+    lowest: V,
+    /// Weights of the rows in the mixture.
+    share_p: V,
+    share_q: V,
+    /// Doublings that bring the smaller of them to 1/2.
+    doublings: u32,
+}
+
+impl<V: Lanes<Scalar: Real>> PairFrame<V> {
+    #[inline(always)]
+    pub(crate) fn new(simd: V::Simd, alignment: &Alignment, weight: f64) -> Self {
+        let splat = |x| V::splat(simd, V::Scalar::from_f64(x));
+        let [t, u] = alignment.temperatures;
+        let [p, q] = alignment.references;
+        let [shift, shift_low] = split(simd, alignment.shift, alignment.correction);
+        let log_factor = alignment.shift + (q - p) * LN_2 + alignment.correction;
+        let [factor, factor_low] = split(simd, log_factor.exp(), 0.0);
+        let least = weight.min(1.0 - weight);
+        Self {
+            simd,
+            p: Side::new(simd, t, p),
+            q: Side::new(simd, u, q),
+            shift,
+            shift_low,
+            factor,
+            factor_low,
+            lowest: splat(LOWEST),
+            share_p: splat(weight),
+            share_q: splat(1.0 - weight),
+            doublings: if least > 0.0 { (-least.log2()).ceil() as u32 - 1 } else { 0 },
+        }
+    }
+
+    #[inline(always)]
+    fn splat(&self, x: f64) -> V {
+        V::splat(self.simd, V::Scalar::from_f64(x))
+    }
+
+    /// `r`, to its last bits also where it is far smaller than the logits.
+    #[inline(always)]
+    fn log_ratio(&self, x: V, y: V) -> V {
+        let [x, x_low] = self.p.scaled(self.lowest.max(x));
+        let [y, y_low] = self.q.scaled(self.lowest.max(y));
+        // The difference and what its rounding lost (Knuth's two-sum).
+        let apart = x.sub(y);
+        let undone = apart.sub(x);
+        let lost = x.sub(apart.sub(undone)).sub(y.add(undone));
+        let low = lost.sub(self.shift_low).add(x_low.sub(y_low));
+        apart.sub(self.shift).add(low)
+    }
+
+    /// The terms of tokens whose `r` lies in [-1, 1]: multiples of `p r` and `p r^2`.
+    #[inline(always)]
+    fn near<const TERMS: u8>(&self, p: V, r: V) -> [V; 3] {
+        let one = self.splat(1.0);
+        let square = r.mul(r);
+        let h = excess(self.simd, r);
+        let g = square.mul(h);
+        let u = g.sub(r);
+        let mut js = p;
+        if TERMS >= 2 {
+            // (1 + u) ln(1 + u) - u, by r; then that of what the mixture has of u:
+            // with z = 1 - m / p, s = z / (2 - z): z s (1 - (1 - s) s A(s^2)).
+            let whole = square.mul(one.sub(one.add(r).mul(h)));
+            let z = self.splat(0.0).sub(self.share_q).mul(u);
+            let s = z.div(self.splat(2.0).sub(z));
+            let a = atanh_excess(self.simd, s.mul(s));
+            let mixed = z.mul(s).mul(one.sub(one.sub(s).mul(s).mul(a)));
+            js = p.mul(self.share_q.mul(whole).sub(mixed));
+        }
+        [p.mul(u), p.mul(g), js]
+    }
+
+    /// The terms of the others.
+    #[inline(always)]
+    fn far<const TERMS: u8>(&self, p: V, y: V, r: V) -> [V; 3] {
+        let weight = self.q.weight(y);
+        let q = weight.mul_add(self.factor_low, weight.mul(self.factor));
+        let difference = q.sub(p);
+        let kl = p.mul_add(r, difference);
+        let mut js = p;
+        if TERMS >= 2 {
+            // With t the lesser of p and q by the greater, c that of the mixture:
+            // the greater times (-c ln c - share of the lesser t |r|).
+            let (zero, one, half) = (self.splat(0.0), self.splat(1.0), self.splat(0.5));
+            let minus_r = zero.sub(r);
+            let p_is_less = r.not_ge(zero);
+            let greater = q.max(p);
+            let less = p.choose(p_is_less, q);
+            let tiny = self.splat(V::Scalar::LEAST.exp2());
+            let t = less.div(tiny.max(greater));
+            let share = self.share_p.choose(p_is_less, self.share_q);
+            let other = self.share_q.choose(p_is_less, self.share_p);
+            let c = share.mul_add(t, other);
+            let (mut mantissa, mut log) = (c, zero);
+            for _ in 0..self.doublings {
+                let low = mantissa.not_ge(half);
+                mantissa = mantissa.add(mantissa.keep(low));
+                log = log.sub(self.splat(LN_2).keep(low));
+            }
+            let s = mantissa.sub(one).div(mantissa.add(one));
+            let square = s.mul(s);
+            let tail = square.mul(atanh_excess(self.simd, square));
+            log = s.add(s).mul_add(tail, s.add(s)).add(log);
+            let own = share.mul(t).mul(r.max(minus_r));
+            js = greater.mul(zero.sub(c).mul(log).sub(own));
+        }
+        [difference, kl, js]
+    }
+}
+
+/// The terms of a block; `p` and `q` hold the same number of whole registers.
+///
+/// `TERMS` is a [`super::pair::Terms`]: 0 for the distance, 1 for KL, 2 for JS too.
+#[inline(always)]
+pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
+    simd: S,
+    p: &[u8],
+    q: &[u8],
+    frame: &PairFrame<Vector<C, S>>,
+) -> PairSums {
+    let zero = frame.splat(0.0);
+    let one = frame.splat(1.0);
+    let (mut mass, mut difference, mut distance) = (zero, zero, zero);
+    let (mut kl, mut js) = (zero, zero);
+    let mut furthest = zero;
+    // Two halves, so that no lane has more additions than it is to have.
+    let half = BLOCK / 2 * C::SIZE;
+    for (p, q) in p.chunks(half).zip(q.chunks(half)) {
+        let (mut half_mass, mut half_difference, mut half_distance) = (zero, zero, zero);
+        let (mut half_kl, mut half_js) = (zero, zero);
+        let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
+        for (p, q) in pairs {
+            let (p, q) = (C::load_pair(simd, p), C::load_pair(simd, q));
+            for i in 0..2 {
+                let (x, y) = (p[i], q[i]);
+                let r = frame.log_ratio(x, y);
+                let own = frame.p.weight(x);
+                let size = r.max(zero.sub(r));
+                let [mut d, mut k, mut j] = frame.near::<TERMS>(own, r);
+                if size.any_ge(one) {
+                    let far = frame.far::<TERMS>(own, y, r);
+                    let is_near = size.not_ge(one);
+                    d = d.choose(is_near, far[0]);
+                    k = k.choose(is_near, far[1]);
+                    j = j.choose(is_near, far[2]);
+                    if TERMS >= 1 {
+                        furthest = r.keep(frame.lowest.not_ge(x)).max(furthest);
+                    }
+                }
+                half_mass = half_mass.add(own);
+                half_difference = half_difference.add(d);
+                half_distance = half_distance.add(d.max(zero.sub(d)));
+                if TERMS >= 1 {
+                    half_kl = half_kl.add(k);
+                }
+                if TERMS >= 2 {
+                    half_js = half_js.add(j);
+                }
+            }
+        }
+        mass = mass.add(half_mass);
+        difference = difference.add(half_difference);
+        distance = distance.add(half_distance);
+        kl = kl.add(half_kl);
+        js = js.add(half_js);
+    }
+    PairSums {
+        mass: mass.sum(),
+        difference: difference.sum(),
+        distance: distance.sum(),
+        kl: kl.sum(),
+        js: js.sum(),
+        furthest: furthest.largest().to_f64(),
+    }
+}
