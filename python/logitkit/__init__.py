@@ -27,12 +27,15 @@ from logitkit.divergences import (
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.probabilities import log_softmax, softmax
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
+from logitkit.summary import Difference, EntropySummary
 from logitkit.targets import log_prob, perplexity, rank
 from logitkit.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
     "Calibration",
     "CompareStats",
+    "Difference",
+    "EntropySummary",
     "TemperatureForEntropy",
     "TokenStats",
     "__version__",

@@ -125,12 +125,6 @@ impl<V: Lanes<Scalar: Real>> Weigher<V> {
         self.floor.not_ge(x)
     }
 
-    /// `weight`, or 0 where `x` lies below what has the least weight.
-    #[inline(always)]
-    pub(crate) fn unless_raised(&self, x: V, weight: V) -> V {
-        weight.keep(self.floor.not_ge(x))
-    }
-
     /// The weight of `x`, which has been [`Self::raised`], in factors.
     ///
     /// * Without `EXACT` the rate is rounded to the lane type: a relative change of

@@ -32,7 +32,7 @@ impl<V: Lanes<Scalar: Real>> Side<V> {
     fn weight(&self, x: V) -> V {
         let raised = self.weigher.raised(x);
         let factors = self.weigher.factors::<true, false, false>(raised, raised);
-        self.weigher.unless_raised(x, self.weigher.weight(factors))
+        self.weigher.weight(factors).keep(self.weigher.is_above_least(x))
     }
 
     /// `x / T`, and what rounding took from it.
