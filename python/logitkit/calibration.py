@@ -14,7 +14,6 @@ from logitkit import _native
 from logitkit._arguments import as_ignore_index, as_temperature, as_threads
 from logitkit._arrays import as_rows
 from logitkit._control import as_bins, as_bounds, as_single_targets, bracketed_newton
-from logitkit.stats import token_stats
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -199,7 +198,7 @@ def fit_temperature(
         those whose target is masked (-inf), which no temperature makes likely.
     bounds : pair of float, default (1e-3, 1e3)
         The lowest and the highest temperature to return. The lowest is the answer where every
-        target is the likeliest token, the highest where the targets are no likelier than any.
+        target is the likeliest token, the highest where targets are less likely than the average.
     dtype : {None, "bfloat16"}
         "bfloat16" where `logits` are its bits, as uint16 or two-byte void.
     threads : int, optional
@@ -235,27 +234,33 @@ def fit_temperature(
     wanted = as_single_targets(targets, rows)
     skipped = as_ignore_index(ignore_index)
     low, high = (math.log(bound) for bound in as_bounds(bounds))
+    tokens = wanted[..., None]
+    workers = as_threads(threads)
     counted = 0
 
     def excess(u: NDArray[np.float64], _: NDArray[np.intp]) -> tuple[Any, Any]:
         nonlocal counted
-        stats = token_stats(
-            logits,
-            wanted,
-            axis=axis,
-            temperature=float(np.exp(u[0])),
-            ignore_index=skipped,
-            dtype=dtype,
-            threads=threads,
+        # In float64 whatever the logits are: the root is that of a difference.
+        stats = _native.token_stats(
+            rows.cells,
+            rows.element,
+            rows.swapped,
+            tokens,
+            skipped,
+            float(np.exp(u[0])),
+            1.0,
+            True,
+            workers,
         )
-        log_prob = np.asarray(stats.log_prob, np.float64)
+        fields: list[Any] = [None if field is None else field.reshape(-1) for field in stats]
+        entropy, varentropy, log_prob = fields[3], fields[4], fields[7]
         counts = np.isfinite(log_prob)
         counted = int(counts.sum())
-        value = (np.asarray(stats.entropy, np.float64) + log_prob)[counts].sum()
-        slope = np.asarray(stats.varentropy, np.float64)[counts].sum() - value
+        share = 1.0 / max(1, counted)
+        value = (entropy + log_prob)[counts].sum() * share
+        slope = varentropy[counts].sum() * share - value
         return np.array([value]), np.array([slope])
 
-    accuracy = 1e-14 if rows.element == "float64" else 1e-8
-    tolerance = np.array([accuracy * max(1, wanted.size)])
+    tolerance = np.array([1e-13 if rows.element == "float64" else 1e-8])
     u = bracketed_newton(excess, np.array([low]), np.array([high]), tolerance)
     return float(np.exp(u[0])) if counted else math.nan

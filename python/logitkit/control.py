@@ -1,7 +1,9 @@
 """Entropy as a control signal: the temperature that gives it, or that follows from it.
 
 Logits are accepted as in `logitkit.stats`. The results are arrays with one number for each row, as
-the `temperature` argument of every function takes them.
+the `temperature` argument of every function takes them. A row with a NaN, with +inf or with nothing
+finite has no temperature: it is NaN, which those functions refuse; ``numpy.nan_to_num(t, nan=1.0)``
+gives such rows, whose statistics are NaN anyway, one that they take.
 """
 
 import math
@@ -188,8 +190,8 @@ def dynamic_temperature(
     highest = as_per_row(high, rows.leading, "high", 0.0)
     power = as_per_row(exponent, rows.leading, "exponent", 0.0)
     found = np.asarray(entropy(logits, axis=axis, dtype=dtype, threads=threads), np.float64)
-    largest = np.log(_unmasked(rows))
     with np.errstate(invalid="ignore", divide="ignore"):
+        largest = np.log(_unmasked(rows))
         share = np.where(largest > 0.0, found.reshape(-1) / largest, found.reshape(-1) * 0.0)
         # Rounding may leave the entropy of an even row above ln n.
         result = lowest + (highest - lowest) * np.minimum(share, 1.0) ** power

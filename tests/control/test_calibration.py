@@ -71,6 +71,18 @@ def test_fit_temperature_finds_what_targets_were_drawn_with(temperature: float, 
     assert loss[1] < min(loss[0], loss[2])
 
 
+def test_fit_temperature_of_few_rows_among_many_ignored() -> None:
+    logits = make_rows(300, "float32")[:6].astype(np.float32)
+    targets = make_targets(logits)[:, 0]
+    alone = logitkit.fit_temperature(logits, targets)
+    many = np.tile(logits, (50, 1))
+    ignored = np.full(300, -1)
+    ignored[:6] = targets
+    found = logitkit.fit_temperature(many, ignored, ignore_index=-1)
+    np.testing.assert_allclose(found, alone, rtol=1e-6)
+    np.testing.assert_allclose(found, reference.fit_temperature(logits, targets), rtol=1e-5)
+
+
 def test_fit_temperature_at_the_bounds() -> None:
     logits = np.array([[2.0, 0.0], [3.0, 0.0]])
     for library in (logitkit, reference):

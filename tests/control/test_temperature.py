@@ -72,10 +72,12 @@ def test_dynamic_temperature(dtype: str) -> None:
 
 
 def test_dynamic_temperature_of_the_ends() -> None:
-    logits = np.array([[1.0, 1.0, -INF], [7.0, -INF, -INF], [np.nan, 0, 0], [INF, 0, 0]])
+    logits = np.array(
+        [[1.0, 1.0, -INF], [7.0, -INF, -INF], [np.nan, 0, 0], [INF, 0, 0], [-INF, -INF, -INF]]
+    )
     for library in (logitkit, reference):
         found = library.dynamic_temperature(logits, 0.25, 2.0)
-        np.testing.assert_allclose(found, [2.0, 0.25, np.nan, np.nan])
+        np.testing.assert_allclose(found, [2.0, 0.25, np.nan, np.nan, np.nan])
     swapped = logits[:2].astype(">f4")
     np.testing.assert_allclose(logitkit.dynamic_temperature(swapped, 0.25, 2.0), [2.0, 0.25])
 

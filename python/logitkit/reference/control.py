@@ -59,8 +59,8 @@ def dynamic_temperature(
         for each, name in ((low, "low"), (high, "high"), (exponent, "exponent"))
     )
     lowest, highest, power = given
-    largest = np.log((soft.logits > -np.inf).sum(axis=-1))
     with np.errstate(invalid="ignore", divide="ignore"):
+        largest = np.log((soft.logits > -np.inf).sum(axis=-1))
         share = np.where(largest > 0.0, np.minimum(soft.entropy / largest, 1.0), 0.0)
         result = lowest + (highest - lowest) * share**power
     result = np.where(largest > 0.0, result, lowest)
