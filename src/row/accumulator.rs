@@ -22,7 +22,15 @@
 //!
 //! Subtracting the maximum's weight from a block's sum instead of doing the
 //! block again was dropped: it cancels where the maximum is most of the sum,
-//! and those are the rows whose entropy is small.
+//! and those are the rows whose entropy is small. Keeping the sums of a block with a
+//! new maximum, and doing again only the one that holds the maximum in the end, was
+//! tried too: in rows as language models give them the sums that are kept cancel
+//! about as often, and it took no less time.
+//!
+//! # Domain
+//! Logits more than 103 nats below the maximum (32-bit lanes) count as that far below
+//! it, and blocks of nothing else as nothing: an entropy of 1e-24 has all its digits,
+//! one below 1e-38 is 0.
 
 use super::blocks::{BLOCK, Block, CHUNK};
 use super::moments::{Frame, Sums, count_greater, has_nan, largest, locate, moments};

@@ -57,8 +57,8 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// Whether most of `second` is distance between centre and mean, so that
-    /// taking that away would amplify rounding.
+    /// Whether so much of `second` is distance between centre and mean that taking
+    /// that away would amplify rounding, to 1.7 times what it is or more.
     #[inline(always)]
     pub(crate) fn is_off_centre(&self) -> bool {
         self.first * self.first > 0.4 * self.weight * self.second
