@@ -29,8 +29,8 @@
 //!
 //! # Domain
 //! Logits more than 103 nats below the maximum (32-bit lanes) count as that far below
-//! it, and blocks of nothing else as nothing: an entropy of 1e-24 has all its digits,
-//! one below 1e-38 is 0.
+//! it, and blocks of nothing else as nothing: an entropy of 1e-30 has all its digits,
+//! one below 1e-40 is 0.
 
 use super::blocks::{BLOCK, Block, CHUNK};
 use super::moments::{Frame, Sums, count_greater, has_nan, largest, locate, moments};
