@@ -34,7 +34,10 @@ def test_signals(number: str, status: int, suffix: str, tmp_path: Path) -> None:
     if not hasattr(signal, number):
         pytest.skip(f"this system has no {number}")
     path = write_sparse(tmp_path / "a.safetensors", *LONG)
+    # A process inherits what its parent ignores: SIGHUP, if the tests run under nohup.
+    before = signal.signal(getattr(signal, number), signal.SIG_DFL)
     process = start("score", path, "-o", tmp_path / f"o{suffix}")
+    signal.signal(getattr(signal, number), before)
     wait_for(lambda: is_writing(tmp_path), process)
     process.send_signal(getattr(signal, number))
     result = finish(process)
