@@ -71,15 +71,15 @@ def as_temperatures(
     return as_temperature(first, leading), as_temperature(second, leading)
 
 
-def as_weight(weight: float) -> float:
-    """Check the weight of the first of two models in their mixture."""
+def as_share(share: float, name: str) -> float:
+    """Check a number from 0 to 1."""
     try:
-        weight = float(weight)
+        value = float(share)
     except (TypeError, ValueError):
-        raise TypeError(f"weight={weight!r} is not a number; expected 0 <= weight <= 1") from None
-    if not 0.0 <= weight <= 1.0:
-        raise ValueError(f"weight={weight}; expected 0 <= weight <= 1")
-    return weight
+        raise TypeError(f"{name}={share!r} is not a number; expected one from 0 to 1") from None
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name}={value}; expected 0 <= {name} <= 1: a share, from 0 to 1")
+    return value
 
 
 def as_pair(

@@ -98,17 +98,6 @@ def as_binary_logits(logits: ArrayLike) -> tuple[NDArray[np.float64], np.dtype[A
     return array.astype(np.float64, copy=False), np.dtype(np.float64 if wide else np.float32)
 
 
-def as_share(share: float, name: str) -> float:
-    """Check a number from 0 to 1."""
-    try:
-        value = float(share)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}={share!r} is not a number; expected one from 0 to 1") from None
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{name}={value}; expected a number from 0 to 1")
-    return value
-
-
 def as_reduction(reduction: str) -> Reduction:
     """Check the name of a reduction."""
     if reduction not in get_args(Reduction):

@@ -22,10 +22,10 @@ from logitkit._arguments import (
     as_ignore_index,
     as_pair,
     as_scale,
+    as_share,
     as_targets,
     as_temperatures,
     as_threads,
-    as_weight,
     check_out,
     deliver,
     result_dtype,
@@ -202,7 +202,7 @@ def js_divergence(
     """
     p, q = as_pair(p_logits, q_logits, axis, dtype)
     p_temperature, q_temperature = as_temperatures(temperature, p.leading)
-    share = as_weight(weight)
+    share = as_share(weight, "weight")
     shape = result_shape(p, keepdims)
     check_out(out, shape, result_dtype(p, q))
     result = _native.js_divergence(

@@ -16,6 +16,7 @@ from logitkit import _native
 from logitkit._arguments import (
     as_ignore_index,
     as_scale,
+    as_share,
     as_temperature,
     as_threads,
     deliver,
@@ -29,7 +30,6 @@ from logitkit._losses import (
     as_loss_targets,
     as_real,
     as_reduction,
-    as_share,
     as_weight,
     denominator,
     reduce,

@@ -7,7 +7,7 @@ use ndarray::{ArrayViewD, IxDyn};
 
 use super::reader::{Reader, Workspace};
 use super::tasks::in_tasks;
-use super::{BYTES_WORTH_A_THREAD, Batch, PerRow, TASK_BYTES, Targets};
+use super::{Batch, PerRow, TASK_BYTES, Targets, threads_for};
 use crate::element::{Element, Real};
 use crate::error::Error;
 use crate::row::blocks::CHUNK;
@@ -17,7 +17,6 @@ use crate::row::part::Part;
 use crate::row::{Columns, DenseRow, DenseStatistic, Linear, LinearSums};
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
-use crate::threads;
 
 /// Where a dense statistic goes.
 pub enum Destination<'a> {
@@ -72,10 +71,7 @@ impl<T: DenseStatistic> Dense<'_, T> {
             return Err(Error::BadItemSize { element: E::NAME, given, expected: E::SIZE });
         }
         let logits_bytes = rows.map_or(row_bytes, |rows| rows.vocab() * E::SIZE);
-        let threads = match count.saturating_mul(logits_bytes) / BYTES_WORTH_A_THREAD {
-            0 | 1 => 1,
-            useful => threads.map_or_else(threads::settle, Ok)?.min(useful),
-        };
+        let threads = threads_for(count.saturating_mul(logits_bytes), threads)?;
         let task_bytes = (count * logits_bytes / (8 * threads))
             .clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
         let rows_per_task = (task_bytes / logits_bytes).max(1);

@@ -30,6 +30,14 @@ const BYTES_WORTH_A_THREAD: usize = 1 << 19;
 /// Bounds of what a thread takes at a time.
 const TASK_BYTES: std::ops::RangeInclusive<usize> = 1 << 16..=1 << 22;
 
+/// How many threads to use for so much work, `threads` at most.
+fn threads_for(bytes: usize, threads: Option<usize>) -> Result<usize, Error> {
+    match bytes / BYTES_WORTH_A_THREAD {
+        0 | 1 => Ok(1),
+        useful => Ok(threads.map_or_else(threads::settle, Ok)?.min(useful)),
+    }
+}
+
 /// A number for each row, or one for all.
 #[derive(Clone, Copy, Debug)]
 pub enum PerRow<'a> {
@@ -142,10 +150,7 @@ impl<'a> Batch<'a> {
         let reader = Reader { batch: self, isa, plan: statistic.plan() };
         let row_bytes = self.rows.vocab() * E::SIZE;
         let bytes = self.rows.rows().saturating_mul(row_bytes);
-        let threads = match bytes / BYTES_WORTH_A_THREAD {
-            0 | 1 => 1,
-            useful => threads.map_or_else(threads::settle, Ok)?.min(useful),
-        };
+        let threads = threads_for(bytes, threads)?;
         let group = if self.rows.is_contiguous() { 1 } else { TILE };
         let groups = self.rows.rows().div_ceil(group);
         let chunks = self.rows.vocab().div_ceil(CHUNK);

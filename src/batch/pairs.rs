@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::time::Instant;
 
 use super::tasks::{PATIENCE, in_tasks};
-use super::{BYTES_WORTH_A_THREAD, Batch, PerRow, TASK_BYTES, Targets};
+use super::{Batch, PerRow, TASK_BYTES, Targets, threads_for};
 use crate::element::{Element, Float32, Float64, ForElement, Real, for_element};
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
@@ -20,7 +20,6 @@ use crate::row::read::{Plan, Read, Stretch};
 use crate::row::{Columns, Pair, PairPlan, PairStatistic};
 use crate::simd::Isa;
 use crate::simd::strided::{StridedRows, TILE};
-use crate::threads;
 
 /// How often the rows are read again for nearly equal models, at most.
 const MOST_REFINEMENTS: usize = 3;
@@ -68,10 +67,7 @@ impl<'a> Pairs<'a> {
         let group = if contiguous { 1 } else { TILE };
         let pair_bytes = p.vocab() * (p.item_size() + q.item_size());
         let bytes = p.rows().saturating_mul(pair_bytes);
-        let threads = match bytes / BYTES_WORTH_A_THREAD {
-            0 | 1 => 1,
-            useful => threads.map_or_else(threads::settle, Ok)?.min(useful),
-        };
+        let threads = threads_for(bytes, threads)?;
         let groups = p.rows().div_ceil(group);
         let chunks = p.vocab().div_ceil(CHUNK);
         let plan = statistic.plan();

@@ -24,6 +24,7 @@
 //! first order, and has that as an absolute error.
 
 use super::part::{Kind, Part};
+use super::scaling::PLAIN_TEMPERATURES;
 use super::{Columns, Plan};
 use crate::math::exp2::Exp2;
 
@@ -32,9 +33,6 @@ pub(crate) const LOWEST: f64 = -1e30;
 
 /// Ratios above this one may be infinite: they are looked at one by one.
 pub(crate) const FAR: f64 = 1e20;
-
-/// Temperatures in this range, and logits within [`Exp2::LIMIT`], need no care.
-const PLAIN_TEMPERATURES: std::ops::RangeInclusive<f64> = 9.5e-7..=1_048_576.0;
 
 /// What is summed over a pair of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

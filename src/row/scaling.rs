@@ -6,7 +6,7 @@ use crate::math::exp2::Exp2;
 use crate::simd::Lanes;
 
 /// Temperatures in this range need no scaling of the logits.
-const PLAIN_TEMPERATURES: std::ops::RangeInclusive<f64> = 9.5e-7..=1_048_576.0;
+pub(crate) const PLAIN_TEMPERATURES: std::ops::RangeInclusive<f64> = 9.5e-7..=1_048_576.0;
 
 /// `y = (x * before - shift) * after`, the identity in the plain range. What rounding
 /// takes from `y` goes into the weight.

@@ -66,9 +66,7 @@ class Softmax(NamedTuple):
 
 def softmax_of(rows: Rows, temperature: ArrayLike = 1.0) -> Softmax:
     """Compute the sums for `rows`, and the statistics of a row that come from them."""
-    per_row = np.asarray(as_temperature(temperature, rows.leading))
-    if per_row.ndim:
-        per_row = per_row.reshape((*rows.leading, 1))
+    per_row = beside_rows(temperature, rows)
     # Rows without a finite maximum go through the same motions; their numbers are then replaced.
     with np.errstate(all="ignore"):
         logits = widened(rows)
@@ -93,6 +91,12 @@ def softmax_of(rows: Rows, temperature: ArrayLike = 1.0) -> Softmax:
             varentropy=np.where(valid, (squares + copies * mean**2) / total, np.nan),
             max_prob=np.where(valid, 1.0 / total, np.nan),
         )
+
+
+def beside_rows(temperature: ArrayLike, rows: Rows) -> _Real:
+    """Return the temperatures so that they broadcast against the logits of `rows`."""
+    per_row = np.asarray(as_temperature(temperature, rows.leading))
+    return per_row.reshape((*rows.leading, 1)) if per_row.ndim else per_row
 
 
 def widened(rows: Rows) -> _Real:

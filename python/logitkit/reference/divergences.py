@@ -19,9 +19,9 @@ from logitkit._arguments import (
     as_ignore_index,
     as_pair,
     as_scale,
+    as_share,
     as_targets,
     as_temperatures,
-    as_weight,
     check_out,
     deliver,
     result_shape,
@@ -164,7 +164,7 @@ def js_divergence(
 ) -> Any:
     """``sum of p ((1 - w) f(u) - f((1 - w) u))``."""
     pair = _pair(p_logits, q_logits, axis, temperature, dtype)
-    return _per_pair(pair.js(as_weight(weight)) * as_scale(base), pair, keepdims, out)
+    return _per_pair(pair.js(as_share(weight, "weight")) * as_scale(base), pair, keepdims, out)
 
 
 def total_variation(

@@ -5,10 +5,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logitkit._arguments import as_ignore_index, as_scale, as_temperature
+from logitkit._arguments import as_ignore_index, as_scale, as_share
 from logitkit._arrays import as_rows
-from logitkit._losses import Reduction, as_loss_targets, as_share, as_weight, denominator, reduce
-from logitkit.reference._softmax import softmax_of, widened, within_vocabulary
+from logitkit._losses import Reduction, as_loss_targets, as_weight, denominator, reduce
+from logitkit.reference._softmax import beside_rows, softmax_of, widened, within_vocabulary
 from logitkit.reference.probabilities import in_place
 
 
@@ -61,8 +61,7 @@ def cross_entropy(
     if not return_grad and grad_out is None:
         return loss
     p = np.exp(log_p)
-    per_row = np.asarray(as_temperature(temperature, rows.leading))
-    per_row = per_row.reshape((*rows.leading, 1)) if per_row.ndim else per_row
+    per_row = beside_rows(temperature, rows)
     with np.errstate(invalid="ignore", divide="ignore"):
         grad = p * (u.sum(axis=-1, keepdims=True) + 2.0 * z_loss * lse) - u
         if entropy_weight:

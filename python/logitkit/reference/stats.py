@@ -9,14 +9,13 @@ from logitkit._arguments import (
     as_ignore_index,
     as_scale,
     as_targets,
-    as_temperature,
     check_out,
     deliver,
     result_shape,
 )
 from logitkit._arrays import Rows, as_rows
 from logitkit._token_stats import TokenStats
-from logitkit.reference._softmax import softmax_of
+from logitkit.reference._softmax import beside_rows, softmax_of
 from logitkit.reference.losses import entropy_slope
 from logitkit.reference.probabilities import in_place
 
@@ -57,10 +56,9 @@ def entropy(
     result = _per_row(soft.entropy * scale, rows, keepdims, out)
     if not return_grad and grad_out is None:
         return result
-    per_row = np.asarray(as_temperature(temperature, rows.leading))
-    per_row = per_row.reshape((*rows.leading, 1)) if per_row.ndim else per_row
-    slope = entropy_slope(np.exp(soft.log_softmax), soft.log_softmax, soft.entropy)
-    return result, in_place(slope * scale / per_row, rows, grad_out)
+    log_p = soft.log_softmax
+    slope = entropy_slope(np.exp(log_p), log_p, soft.entropy)
+    return result, in_place(slope * scale / beside_rows(temperature, rows), rows, grad_out)
 
 
 def varentropy(
