@@ -63,6 +63,17 @@ pub enum Error {
     },
     /// An element type that is not one of the four.
     UnknownElement(String),
+    /// A type of weights that is not known.
+    UnknownWeightType(String),
+    /// The bytes of a weight do not fit its type.
+    BadWeightSize {
+        /// Name of the type.
+        name: String,
+        /// Bytes given for each weight.
+        given: usize,
+        /// Bytes of the type.
+        expected: usize,
+    },
     /// The bytes of an element do not fit its type.
     BadItemSize {
         /// Name of the element type.
@@ -130,6 +141,14 @@ impl fmt::Display for Error {
                 "unknown element type {name:?}: expected 'float32', 'float16', 'bfloat16' or \
                  'float64'"
             ),
+            Error::UnknownWeightType(name) => write!(
+                f,
+                "unknown type {name:?} of weights: expected 'float64', 'float32', 'float16' or a \
+                 type of integers"
+            ),
+            Error::BadWeightSize { name, given, expected } => {
+                write!(f, "{name} weights have {expected} bytes, got {given}")
+            }
             Error::BadItemSize { element, given, expected } => {
                 write!(f, "{element} elements have {expected} bytes, got {given}")
             }

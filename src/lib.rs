@@ -5,8 +5,10 @@
 //! ```text
 //! bindings   Python's arguments to typed rows; the GIL released; errors mapped
 //!   batch    rows, and chunks of few long rows, over the threads
-//!     row    one file per statistic, over one shared way of reading a row
-//!       math the exponential
+//!     row, weights
+//!            one file per statistic, over one shared way of reading a row: of logits,
+//!            of weights
+//!       math the exponential, the logarithm
 //!         simd   instruction sets, registers, strided memory: all `unsafe` is here
 //! ```
 //!
@@ -23,3 +25,4 @@ mod math;
 pub mod row;
 pub mod simd;
 pub mod threads;
+pub mod weights;

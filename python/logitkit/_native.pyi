@@ -12,6 +12,9 @@ int64 of shape ``leading + (targets per row,)``.
 Functions with a value for every logit fill ``out``, the bytes of a C-contiguous array of shape
 ``leading + (vocab, itemsize)`` whose element is ``out_element``: that of the logits, or float32
 for shorter ones. Without ``cells`` the logits are in ``out`` and written over.
+
+Functions of weights take them as `cells` too; their ``element`` is a `_Weight`, results are float64,
+and None if a row is not of weights or sums to 0.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -24,11 +27,15 @@ __all__ = [
     "compare_stats",
     "cross_entropy",
     "cross_entropy_between",
+    "cross_entropy_of_weights",
     "entropy",
     "entropy_gradient",
+    "entropy_of_weights",
     "instruction_sets",
     "js_divergence",
+    "js_divergence_of_weights",
     "kl_divergence",
+    "kl_divergence_of_weights",
     "log_prob",
     "log_softmax",
     "logsumexp",
@@ -44,6 +51,19 @@ __all__ = [
 
 _Cells: TypeAlias = NDArray[np.uint8]
 _Element: TypeAlias = Literal["float32", "float16", "bfloat16", "float64"]
+_Weight: TypeAlias = Literal[
+    "float64",
+    "float32",
+    "float16",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+]
 _PerRow: TypeAlias = float | NDArray[np.float64]
 _Targets: TypeAlias = NDArray[np.int64]
 _Real: TypeAlias = NDArray[Any]
@@ -258,3 +278,40 @@ def cross_entropy(
     out_element: _Element,
     threads: int | None,
 ) -> NDArray[np.float64]: ...
+def entropy_of_weights(
+    cells: _Cells,
+    element: _Weight,
+    swapped: bool,
+    scale: float,
+    threads: int | None,
+) -> _Real | None: ...
+def cross_entropy_of_weights(
+    p_cells: _Cells,
+    p_element: _Weight,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Weight,
+    q_swapped: bool,
+    scale: float,
+    threads: int | None,
+) -> _Real | None: ...
+def kl_divergence_of_weights(
+    p_cells: _Cells,
+    p_element: _Weight,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Weight,
+    q_swapped: bool,
+    scale: float,
+    threads: int | None,
+) -> _Real | None: ...
+def js_divergence_of_weights(
+    p_cells: _Cells,
+    p_element: _Weight,
+    p_swapped: bool,
+    q_cells: _Cells,
+    q_element: _Weight,
+    q_swapped: bool,
+    scale: float,
+    threads: int | None,
+) -> _Real | None: ...

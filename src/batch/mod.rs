@@ -9,9 +9,11 @@ mod reader;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 pub use dense::{Dense, Destination};
 pub use pairs::{Pairs, for_common_element};
+pub use weights::{of_weights, of_weights_in_pairs};
 
 use reader::Reader;
 use tasks::in_tasks;

@@ -6,6 +6,7 @@ mod divergences;
 mod losses;
 mod runtime;
 mod stats;
+mod weights;
 
 use pyo3::prelude::*;
 
@@ -23,6 +24,12 @@ mod _native {
     };
     #[pymodule_export]
     use super::stats::{entropy, log_prob, logsumexp, rank, token_stats, varentropy};
+
+    #[pymodule_export]
+    use super::weights::{
+        cross_entropy_of_weights, entropy_of_weights, js_divergence_of_weights,
+        kl_divergence_of_weights,
+    };
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]

@@ -6,6 +6,7 @@ use crate::simd::{Isa, Kernel, Lanes, Simd};
 
 mod double_double;
 mod excess;
+mod log;
 
 use double_double::DoubleDouble;
 

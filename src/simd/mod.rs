@@ -43,7 +43,7 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// 16 lanes of `f32`.
     type F32: Lanes<Simd = Self, Scalar = f32>;
     /// 8 lanes of `f64`.
-    type F64: Lanes<Simd = Self, Scalar = f64>;
+    type F64: Lanes<Simd = Self, Scalar = f64> + Bits;
 
     /// 32 `f32` from the first 128 bytes, in order.
     fn load_f32(self, bytes: &[u8]) -> [Self::F32; 2];
@@ -142,6 +142,25 @@ pub trait Lanes: Copy {
     /// The largest lane; no lane may be NaN.
     fn largest(self) -> Self::Scalar;
 }
+
+/// Registers of `f64` seen as the bits of their lanes, for what a weight tells by its
+/// exponent and its sign.
+pub trait Bits: Lanes<Scalar = f64> {
+    /// [`Exp2::MAGIC`](crate::math::exp2::Exp2::MAGIC)` + 1023 + k / 8`, where
+    /// `self / 2^(k / 8)` lies within 0.071 of 1. Lanes must be normal
+    /// numbers, not negative; others give anything.
+    fn eighths(self) -> Self;
+    /// The bits of both, one or the other: a sign if either has one.
+    fn or(self, b: Self) -> Self;
+    /// Whether any lane has a sign, that of -0 and of a NaN too.
+    fn any_sign(self) -> bool;
+}
+
+/// What is added to the bits of an `f64` before all but the exponent and the first
+/// three bits of its mantissa are cut off. These count eighths of the way to the next
+/// power of two on a straight line, which runs below the logarithm: 57/64 of a step,
+/// more than the half that rounds, makes the distance from 1 the same on both sides.
+const EIGHTHS_ROUNDING: u64 = 57 << 43;
 
 /// Work that is compiled once for each instruction set.
 ///

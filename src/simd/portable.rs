@@ -4,7 +4,8 @@
 //! The arrays have the width of the virtual register, not one lane: a scalar
 //! token was twenty times slower than this.
 
-use super::{Lanes, Simd, powers};
+use super::{Bits, EIGHTHS_ROUNDING, Lanes, Simd, powers};
+use crate::math::exp2::Exp2;
 
 /// The token that every machine has.
 #[derive(Clone, Copy)]
@@ -305,5 +306,23 @@ impl Lanes for F64 {
     fn sum(self) -> f64 {
         let four: [f64; 4] = array(|i| self.0[i] + self.0[i + 4]);
         (four[0] + four[2]) + (four[1] + four[3])
+    }
+}
+
+impl Bits for F64 {
+    #[inline(always)]
+    fn eighths(self) -> Self {
+        let magic = f64::MAGIC.to_bits();
+        Self(array(|i| {
+            f64::from_bits((self.0[i].to_bits().wrapping_add(EIGHTHS_ROUNDING) >> 49) | magic)
+        }))
+    }
+    #[inline(always)]
+    fn or(self, b: Self) -> Self {
+        Self(array(|i| f64::from_bits(self.0[i].to_bits() | b.0[i].to_bits())))
+    }
+    #[inline(always)]
+    fn any_sign(self) -> bool {
+        self.0.iter().fold(0, |all, x| all | x.to_bits()) >> 63 != 0
     }
 }

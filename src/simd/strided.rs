@@ -123,6 +123,7 @@ impl<'a> StridedRows<'a> {
         out: &mut [[u8; BYTES]],
     ) {
         match self.item_size {
+            1 => self.gather_items(first_row, from, len, out, |x: [u8; 1]| x),
             2 => self.gather_items(first_row, from, len, out, |x: [u8; 2]| swap(x)),
             4 => self.gather_items(first_row, from, len, out, |x: [u8; 4]| swap(x)),
             8 => self.gather_items(first_row, from, len, out, |x: [u8; 8]| swap(x)),

@@ -1,4 +1,8 @@
-"""Any array-like to rows of float64, checked, block by block: the one list of what is accepted."""
+"""Any array-like to rows of weights or numbers: the one list of what is accepted.
+
+The native core takes rows of weights as they are, whatever their dtype and layout; what NumPy
+computes it computes on blocks of float64, checked.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import ArrayLike, NDArray
 
-from logitkit._arguments import deliver, first_offender
+from logitkit._arguments import as_threads, deliver, first_offender
 from logitkit._arrays import as_array
 
 Real: TypeAlias = NDArray[np.float64]
@@ -18,6 +22,9 @@ Kind: TypeAlias = Literal["weight", "count", "number"]
 # Numbers in a block, unless one row has more: a quarter of a megabyte, so that a block and what is
 # computed from it stay in cache.
 _BLOCK = 1 << 15
+
+# The names of dtypes by their letters, which are one name for each width on every platform.
+_KINDS = str.maketrans({"f": "float", "i": "int", "u": "uint"})
 
 _EXPECTED: dict[Kind, str] = {
     "weight": "is not a probability or weight: expected finite numbers >= 0 (for logits there are "
@@ -69,6 +76,12 @@ class Rows:
             for axis, length in enumerate(self.shape)
         )
 
+    def cells(self) -> tuple[NDArray[np.uint8], Any, bool]:
+        """Return the rows as the native core takes them: bytes, their dtype, whether swapped."""
+        dtype = self.view.dtype
+        name = f"{dtype.kind}{8 * dtype.itemsize}".translate(_KINDS)
+        return self.view[..., None].view(np.uint8), name, not dtype.isnative
+
     def blocks(self) -> Iterator[tuple[int | slice, ...]]:
         """Cut the leading axes into blocks of rows: yield an index of `view` for each."""
         leading = self.leading
@@ -105,6 +118,14 @@ class Rows:
         if self.kind == "weight":
             np.ldexp(block, -np.frexp(largest)[1], out=block)
         return block
+
+    def error(self) -> ValueError | None:
+        """Say what is wrong with the first row that has no distribution, if there is one."""
+        if not _allowed(self.kind, self.given).all():
+            return self._offender()
+        if not self.given.any(axis=self.axes).all():
+            return self._row_of_zeros()
+        return None
 
     def _offender(self) -> ValueError:
         offends = ~_allowed(self.kind, self.given)
@@ -168,6 +189,24 @@ def per_row(
             result[index] = statistic(*(each.block(index) for each in rows))
         result *= scale
     return deliver(result, first.result_shape(keepdims))
+
+
+def per_row_natively(
+    statistic: Callable[..., Real | None],
+    rows: list[Rows],
+    keepdims: bool,
+    scale: float,
+    threads: int | None,
+) -> Any:
+    """Compute a statistic of each row in the native core, which takes all rows at once."""
+    threads = as_threads(threads)
+    arguments = [part for each in rows for part in each.cells()]
+    result = statistic(*arguments, scale, threads)
+    if result is None:
+        # The core has seen that a row has no distribution; which one, and why, takes a look here.
+        errors = (each.error() for each in rows)
+        raise next(filter(None, errors), ValueError("the weights were changed during the call"))
+    return deliver(result, rows[0].result_shape(keepdims))
 
 
 def per_element(statistic: Callable[..., Real], rows: list[Rows], scale: float) -> Any:

@@ -20,14 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logitkit.dist._double_double import Pair, difference, exactly, product, total
+from logitkit.dist._double_double import Pair, difference
 from logitkit.dist._rows import Real, row_sums
 
 # Below this |s| the terms are power series, above it they are what the formulas say: there these
 # lose about one digit at the most.
 _NEAR = 0.2
 _RELATIVE_ENTROPY = [1.0 / (2 * k + 3) for k in range(12)]
-_JENSEN_SHANNON = [1.0 / ((k + 1) * (2 * k + 1)) for k in range(12)]
 
 
 class Surprisal(NamedTuple):
@@ -51,22 +50,9 @@ def entropy_of(weights: Real) -> Real:
     return np.log1p(rest) + spread / (1.0 + rest)
 
 
-def probabilities(weights: Real) -> Real:
-    """Divide each row by its sum."""
-    return weights / row_sums(weights)[..., None]
-
-
 def weighed(weights: Real, values: Real) -> Real:
     """Multiply, where what has no weight counts as 0 though its value be infinite."""
     return np.where(weights > 0.0, weights * values, 0.0)
-
-
-def in_proportion(p: Real, q: Real) -> tuple[Pair, Pair, Real]:
-    """Bring rows of weights to a common sum, and return it: x and y in proportion to p and q."""
-    a, b = exactly(p), exactly(q)
-    p_total, q_total = total(a), total(b)
-    norm: Real = (p_total.high * q_total.high)[..., 0]
-    return product(a, q_total), product(b, p_total), norm
 
 
 def relative_entropy(x: Pair, y: Pair) -> Real:
@@ -80,17 +66,6 @@ def relative_entropy_terms(x: Real, y: Real, apart: Real) -> Real:
     near = apart * s * (1.0 + s * (1.0 + s) * polynomial(_RELATIVE_ENTROPY, s * s))
     far = np.where(x > 0.0, x * (np.log(x) - np.log(y)), 0.0) - apart
     return np.where(x + y > 0.0, np.where(np.abs(s) < _NEAR, near, far), 0.0)
-
-
-def jensen_shannon(x: Pair, y: Pair) -> Real:
-    """Return the terms ``x ln(x / m) + y ln(y / m)`` with m = (x + y) / 2."""
-    both = x.high + y.high
-    s = difference(x, y) / both
-    square = s * s
-    near = square * polynomial(_JENSEN_SHANNON, square)
-    far = (1.0 + s) * np.log1p(s) + (1.0 - s) * np.log1p(-s)
-    far = np.where(square < 1.0, far, 2.0 * np.log(2.0))
-    return np.where(both > 0.0, 0.5 * both * np.where(np.abs(s) < _NEAR, near, far), 0.0)
 
 
 def polynomial(coefficients: list[float], x: Real) -> Real:

@@ -4,16 +4,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from logitkit import _native
 from logitkit._arguments import as_scale
-from logitkit.dist._rows import Real, as_rows, per_row, row_sums
-from logitkit.dist._sums import (
-    Surprisal,
-    in_proportion,
-    jensen_shannon,
-    probabilities,
-    relative_entropy,
-    weighed,
-)
+from logitkit.dist._rows import as_rows, per_row_natively
 
 
 def cross_entropy(
@@ -24,6 +17,7 @@ def cross_entropy(
     axis: int = -1,
     base: float | None = None,
     keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     r"""Cross-entropy of q under p: the mean surprisal at outcomes of p if q is believed.
 
@@ -43,6 +37,8 @@ def cross_entropy(
         Base of the logarithm, greater than 1: 2 for bits; default: nats.
     keepdims : bool, default False
         Keep the axis of a distribution, with length one.
+    threads : int, optional
+        How many threads to use; default: see `logitkit.set_num_threads`.
 
     Returns
     -------
@@ -71,7 +67,8 @@ def cross_entropy(
     array([1.    , 1.2075,    inf])
     """
     scale = as_scale(base)
-    return per_row(_cross_entropy_of, as_rows("weight", axis, p=p, q=q), keepdims, scale)
+    rows = as_rows("weight", axis, p=p, q=q)
+    return per_row_natively(_native.cross_entropy_of_weights, rows, keepdims, scale, threads)
 
 
 def kl_divergence(
@@ -82,6 +79,7 @@ def kl_divergence(
     axis: int = -1,
     base: float | None = None,
     keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     r"""Kullback-Leibler divergence of q from p, also known as relative entropy.
 
@@ -101,6 +99,8 @@ def kl_divergence(
         Base of the logarithm, greater than 1: 2 for bits; default: nats.
     keepdims : bool, default False
         Keep the axis of a distribution, with length one.
+    threads : int, optional
+        How many threads to use; default: see `logitkit.set_num_threads`.
 
     Returns
     -------
@@ -129,7 +129,8 @@ def kl_divergence(
     array([0.    , 0.2075,    inf])
     """
     scale = as_scale(base)
-    return per_row(_kl_divergence_of, as_rows("weight", axis, p=p, q=q), keepdims, scale)
+    rows = as_rows("weight", axis, p=p, q=q)
+    return per_row_natively(_native.kl_divergence_of_weights, rows, keepdims, scale, threads)
 
 
 def js_divergence(
@@ -140,6 +141,7 @@ def js_divergence(
     axis: int = -1,
     base: float | None = None,
     keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     r"""Jensen-Shannon divergence of p and q.
 
@@ -159,6 +161,8 @@ def js_divergence(
         Base of the logarithm, greater than 1: 2 for bits; default: nats.
     keepdims : bool, default False
         Keep the axis of a distribution, with length one.
+    threads : int, optional
+        How many threads to use; default: see `logitkit.set_num_threads`.
 
     Returns
     -------
@@ -186,19 +190,5 @@ def js_divergence(
     array([0.    , 0.3113, 1.    ])
     """
     scale = as_scale(base)
-    return per_row(_js_divergence_of, as_rows("weight", axis, p=p, q=q), keepdims, scale)
-
-
-def _cross_entropy_of(p: Real, q: Real) -> Real:
-    surprisal = Surprisal.of(q)
-    return surprisal.certain + row_sums(weighed(probabilities(p), surprisal.gap))
-
-
-def _kl_divergence_of(p: Real, q: Real) -> Real:
-    x, y, norm = in_proportion(p, q)
-    return row_sums(relative_entropy(x, y)) / norm
-
-
-def _js_divergence_of(p: Real, q: Real) -> Real:
-    x, y, norm = in_proportion(p, q)
-    return 0.5 * row_sums(jensen_shannon(x, y)) / norm
+    rows = as_rows("weight", axis, p=p, q=q)
+    return per_row_natively(_native.js_divergence_of_weights, rows, keepdims, scale, threads)

@@ -5,13 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from logitkit import _native
 from logitkit._arguments import as_scale, deliver
-from logitkit.dist._rows import Real, as_numbers_of_outcomes, as_rows, per_row
-from logitkit.dist._sums import entropy_of
+from logitkit.dist._rows import as_numbers_of_outcomes, as_rows, per_row_natively
 
 
 def entropy(
-    probs: ArrayLike, /, *, axis: int = -1, base: float | None = None, keepdims: bool = False
+    probs: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    base: float | None = None,
+    keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     r"""Shannon entropy of probabilities or of weights in their proportion.
 
@@ -30,6 +36,8 @@ def entropy(
         Base of the logarithm, greater than 1: 2 for bits; default: nats.
     keepdims : bool, default False
         Keep the axis of a distribution, with length one.
+    threads : int, optional
+        How many threads to use; default: see `logitkit.set_num_threads`.
 
     Returns
     -------
@@ -60,10 +68,18 @@ def entropy(
     array([1.5, 1. ])
     """
     scale = as_scale(base)
-    return per_row(entropy_of, as_rows("weight", axis, probs=probs), keepdims, scale)
+    rows = as_rows("weight", axis, probs=probs)
+    return per_row_natively(_native.entropy_of_weights, rows, keepdims, scale, threads)
 
 
-def normalized_entropy(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = False) -> Any:
+def normalized_entropy(
+    probs: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    keepdims: bool = False,
+    threads: int | None = None,
+) -> Any:
     r"""Entropy as a share of the largest that so many outcomes can have.
 
     .. math:: H / \log n
@@ -79,6 +95,8 @@ def normalized_entropy(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = 
         The axis of a distribution.
     keepdims : bool, default False
         Keep the axis of a distribution, with length one.
+    threads : int, optional
+        How many threads to use; default: see `logitkit.set_num_threads`.
 
     Returns
     -------
@@ -108,10 +126,17 @@ def normalized_entropy(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = 
     rows = as_rows("weight", axis, probs=probs)
     outcomes = rows[0].view.shape[-1]
     scale = 1.0 / np.log(outcomes) if outcomes > 1 else 0.0
-    return per_row(entropy_of, rows, keepdims, scale)
+    return per_row_natively(_native.entropy_of_weights, rows, keepdims, scale, threads)
 
 
-def perplexity(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = False) -> Any:
+def perplexity(
+    probs: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    keepdims: bool = False,
+    threads: int | None = None,
+) -> Any:
     r"""Exponential of the entropy: the number of equally probable outcomes that have the same.
 
     .. math:: \exp(H)
@@ -126,6 +151,8 @@ def perplexity(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = False) -
         The axis of a distribution.
     keepdims : bool, default False
         Keep the axis of a distribution, with length one.
+    threads : int, optional
+        How many threads to use; default: see `logitkit.set_num_threads`.
 
     Returns
     -------
@@ -157,7 +184,7 @@ def perplexity(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = False) -
     >>> logitkit.dist.perplexity([[1, 1, 1, 1], [1, 1, 0, 0]]).round(12)
     array([4., 2.])
     """
-    return per_row(_perplexity_of, as_rows("weight", axis, probs=probs), keepdims)
+    return np.exp(entropy(probs, axis=axis, keepdims=keepdims, threads=threads))
 
 
 def max_entropy(n: ArrayLike, /, *, base: float | None = None) -> Any:
@@ -198,7 +225,3 @@ def max_entropy(n: ArrayLike, /, *, base: float | None = None) -> Any:
     outcomes = as_numbers_of_outcomes(n, "n")
     result = np.log(outcomes, dtype=np.float64) * as_scale(base)
     return deliver(np.asarray(result), outcomes.shape)
-
-
-def _perplexity_of(weights: Real) -> Real:
-    return np.exp(entropy_of(weights))

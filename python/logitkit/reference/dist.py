@@ -38,7 +38,13 @@ __all__ = [
 
 
 def entropy(
-    probs: ArrayLike, /, *, axis: int = -1, base: float | None = None, keepdims: bool = False
+    probs: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    base: float | None = None,
+    keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     """``-sum(p ln p)``."""
     scale = as_scale(base)
@@ -46,14 +52,28 @@ def entropy(
     return deliver(_surprise(p, p) * scale, rows.result_shape(keepdims))
 
 
-def normalized_entropy(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = False) -> Any:
+def normalized_entropy(
+    probs: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    keepdims: bool = False,
+    threads: int | None = None,
+) -> Any:
     """``-sum(p ln p) / ln n``."""
     rows, p = _probabilities(axis, probs=probs)
     most = np.log(p.shape[-1]) or 1.0
     return deliver(_surprise(p, p) / most, rows.result_shape(keepdims))
 
 
-def perplexity(probs: ArrayLike, /, *, axis: int = -1, keepdims: bool = False) -> Any:
+def perplexity(
+    probs: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    keepdims: bool = False,
+    threads: int | None = None,
+) -> Any:
     """``exp(-sum(p ln p))``."""
     rows, p = _probabilities(axis, probs=probs)
     return deliver(np.exp(_surprise(p, p)), rows.result_shape(keepdims))
@@ -73,6 +93,7 @@ def cross_entropy(
     axis: int = -1,
     base: float | None = None,
     keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     """``-sum(p ln q)``."""
     scale = as_scale(base)
@@ -88,6 +109,7 @@ def kl_divergence(
     axis: int = -1,
     base: float | None = None,
     keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     """``sum(p ln(p / q))``."""
     scale = as_scale(base)
@@ -103,6 +125,7 @@ def js_divergence(
     axis: int = -1,
     base: float | None = None,
     keepdims: bool = False,
+    threads: int | None = None,
 ) -> Any:
     """``(KL(p, m) + KL(q, m)) / 2`` with ``m = (p + q) / 2``."""
     scale = as_scale(base)

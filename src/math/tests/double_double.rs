@@ -20,6 +20,12 @@ impl DoubleDouble {
     /// `ln 2`.
     const LN_2: Self = Self { high: std::f64::consts::LN_2, low: 2.319_046_813_846_299_6e-17 };
 
+    /// `e^self`, to within 2e-32, relative, of arguments in [-700, 700].
+    pub(super) fn exp(self) -> Self {
+        let log2_e = Self { high: std::f64::consts::LOG2_E, low: 2.035_527_374_093_103e-17 };
+        (self * log2_e).exp2()
+    }
+
     /// `a + b`, without an error.
     fn sum(a: f64, b: f64) -> Self {
         let high = a + b;

@@ -3,7 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::Avx2;
-use crate::simd::{Lanes, powers};
+use crate::math::exp2::Exp2;
+use crate::simd::{Bits, EIGHTHS_ROUNDING, Lanes, powers};
 
 /// Eight `f64`.
 #[derive(Clone, Copy)]
@@ -32,6 +33,20 @@ unsafe fn power_of_eighths_pd(v: __m256d) -> __m256d {
         ));
         _mm256_castsi256_pd(_mm256_add_epi64(power, _mm256_slli_epi64::<49>(eighths)))
     }
+}
+
+/// [`Bits::eighths`] of four `f64`.
+///
+/// # Safety
+/// * AVX2 is there.
+#[inline(always)]
+unsafe fn eighths_pd(x: __m256d) -> __m256d {
+    with_token!({
+        let rounding = _mm256_set1_epi64x(EIGHTHS_ROUNDING as i64);
+        let rounded = _mm256_add_epi64(_mm256_castpd_si256(x), rounding);
+        let magic = _mm256_set1_epi64x(f64::MAGIC.to_bits() as i64);
+        _mm256_castsi256_pd(_mm256_or_si256(_mm256_srli_epi64::<49>(rounded), magic))
+    })
 }
 
 impl Lanes for F64 {
@@ -155,5 +170,20 @@ impl Lanes for F64 {
             let two = _mm_max_pd(_mm256_castpd256_pd128(four), high);
             _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)))
         })
+    }
+}
+
+impl Bits for F64 {
+    #[inline(always)]
+    fn eighths(self) -> Self {
+        halves!(Self, eighths_pd, self)
+    }
+    #[inline(always)]
+    fn or(self, b: Self) -> Self {
+        halves!(Self, _mm256_or_pd, self, b)
+    }
+    #[inline(always)]
+    fn any_sign(self) -> bool {
+        with_token!(_mm256_movemask_pd(_mm256_or_pd(self.0, self.1)) != 0)
     }
 }

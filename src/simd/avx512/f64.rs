@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::Avx512;
 use crate::math::exp2::Exp2;
-use crate::simd::{Lanes, powers};
+use crate::simd::{Bits, EIGHTHS_ROUNDING, Lanes, powers};
 
 /// Eight `f64`.
 #[derive(Clone, Copy)]
@@ -127,5 +127,25 @@ impl Lanes for F64 {
     #[inline(always)]
     fn largest(self) -> f64 {
         with_token!(_mm512_reduce_max_pd(self.0))
+    }
+}
+
+impl Bits for F64 {
+    #[inline(always)]
+    fn eighths(self) -> Self {
+        Self(with_token!({
+            let rounding = _mm512_set1_epi64(EIGHTHS_ROUNDING as i64);
+            let rounded = _mm512_add_epi64(_mm512_castpd_si512(self.0), rounding);
+            let magic = _mm512_set1_epi64(f64::MAGIC.to_bits() as i64);
+            _mm512_castsi512_pd(_mm512_or_si512(_mm512_srli_epi64::<49>(rounded), magic))
+        }))
+    }
+    #[inline(always)]
+    fn or(self, b: Self) -> Self {
+        Self(with_token!(_mm512_or_pd(self.0, b.0)))
+    }
+    #[inline(always)]
+    fn any_sign(self) -> bool {
+        with_token!(_mm512_movepi64_mask(_mm512_castpd_si512(self.0))) != 0
     }
 }
