@@ -6,7 +6,7 @@
 //! (what must be known) and a formula on the merged part.
 //!
 //! Divergences have two rows: [`pair`] is how they follow from sums over both,
-//! [`pair_terms`] makes these on a block, [`pair_read`] runs that over a chunk.
+//! its files make these on a block and run that over a chunk.
 #![forbid(unsafe_code)]
 
 pub(crate) mod accumulator;
@@ -24,9 +24,6 @@ pub(crate) mod log_softmax;
 pub(crate) mod logsumexp;
 pub(crate) mod moments;
 pub(crate) mod pair;
-pub(crate) mod pair_plain;
-pub(crate) mod pair_read;
-pub(crate) mod pair_terms;
 pub(crate) mod part;
 pub(crate) mod rank;
 pub(crate) mod read;

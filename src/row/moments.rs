@@ -159,14 +159,14 @@ pub(crate) fn moments<
 }
 
 /// Less than a block's worth of the least weight is nothing: -inf throughout.
-const fn nothing<R: Real>() -> f64 {
+pub(crate) const fn nothing<R: Real>() -> f64 {
     let exponent = R::LEAST as i64 + BLOCK.ilog2() as i64 + 1;
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
 /// Asks for the cache lines that are to follow a pair of registers.
 #[inline(always)]
-fn prefetch<S: Simd, E: Element, const AGAIN: bool>(simd: S, bytes: &[u8]) {
+pub(crate) fn prefetch<S: Simd, E: Element, const AGAIN: bool>(simd: S, bytes: &[u8]) {
     for line in 0..E::PAIR * E::SIZE / CACHE_LINE {
         if AGAIN {
             simd.prefetch_to_second_level(bytes, FAR + BLOCK * E::SIZE + line * CACHE_LINE);

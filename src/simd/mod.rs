@@ -102,6 +102,10 @@ pub trait Lanes: Copy {
     fn fused_mul_sub(self, b: Self, c: Self) -> Self;
     /// The larger of the two; `acc` where either is NaN.
     fn max(self, acc: Self) -> Self;
+    /// The smaller of the two; `acc` where either is NaN.
+    fn min(self, acc: Self) -> Self;
+    /// `|self|`
+    fn abs(self) -> Self;
     /// `2^(k / 8)`, correctly rounded but on the portable set, where `k` stands in
     /// the low bits of `self = 1.5 * 2^20 + k / 8` (`2^49` for `f64`). The result
     /// must be a normal number; other arguments give anything.

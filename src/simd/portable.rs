@@ -194,6 +194,14 @@ macro_rules! lanes {
         fn max(self, acc: Self) -> Self {
             Self(array(|i| if self.0[i] > acc.0[i] { self.0[i] } else { acc.0[i] }))
         }
+        #[inline(always)]
+        fn min(self, acc: Self) -> Self {
+            Self(array(|i| if self.0[i] < acc.0[i] { self.0[i] } else { acc.0[i] }))
+        }
+        #[inline(always)]
+        fn abs(self) -> Self {
+            Self(array(|i| self.0[i].abs()))
+        }
         /// A product of three choices: a look-up would not be vectorised.
         #[inline(always)]
         fn power_of_eighths(self) -> Self {

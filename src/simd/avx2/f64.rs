@@ -75,6 +75,18 @@ impl Lanes for F64 {
         halves!(Self, _mm256_max_pd, self, acc)
     }
     #[inline(always)]
+    fn min(self, acc: Self) -> Self {
+        halves!(Self, _mm256_min_pd, self, acc)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        let sign = with_token!(_mm256_set1_pd(-0.0));
+        Self(
+            with_token!(_mm256_andnot_pd(sign, self.0)),
+            with_token!(_mm256_andnot_pd(sign, self.1)),
+        )
+    }
+    #[inline(always)]
     fn power_of_eighths(self) -> Self {
         halves!(Self, power_of_eighths_pd, self)
     }

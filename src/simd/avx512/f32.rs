@@ -51,6 +51,14 @@ impl Lanes for F32 {
         Self(with_token!(_mm512_max_ps(self.0, acc.0)))
     }
     #[inline(always)]
+    fn min(self, acc: Self) -> Self {
+        Self(with_token!(_mm512_min_ps(self.0, acc.0)))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(with_token!(_mm512_abs_ps(self.0)))
+    }
+    #[inline(always)]
     fn power_of_eighths(self) -> Self {
         let eighths = with_token!(_mm512_castps_si512(self.0));
         // SAFETY: token as in `with_token`; the table has 32 bytes, at any alignment.

@@ -51,6 +51,14 @@ impl Lanes for F64 {
         Self(with_token!(_mm512_max_pd(self.0, acc.0)))
     }
     #[inline(always)]
+    fn min(self, acc: Self) -> Self {
+        Self(with_token!(_mm512_min_pd(self.0, acc.0)))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(with_token!(_mm512_abs_pd(self.0)))
+    }
+    #[inline(always)]
     fn power_of_eighths(self) -> Self {
         let eighths = with_token!(_mm512_castpd_si512(self.0));
         // SAFETY: token as in `with_token`; the table has 64 bytes, at any alignment.

@@ -161,6 +161,24 @@ on_every_register! {
     }
 }
 
+on_every_register! {
+    fn min_gives_the_accumulator_for_nan<S, T>(simd, isa) {
+        for [a, acc, _] in operands::<S, T>() {
+            let found = lanes(T::load(simd, &a).min(T::load(simd, &acc)));
+            assert_lanes(isa, &found, |i| if a[i] < acc[i] { a[i] } else { acc[i] });
+        }
+    }
+}
+
+on_every_register! {
+    fn abs_takes_the_sign<S, T>(simd, isa) {
+        for [a, ..] in operands::<S, T>() {
+            let found = lanes(T::load(simd, &a).abs());
+            assert_lanes(isa, &found, |i| T::from_f64(a[i].to_f64().abs()));
+        }
+    }
+}
+
 /// `base^8` in binary, 32 bits a limb, the lowest first.
 fn eighth_power(base: u64) -> Vec<u32> {
     let mut power = vec![1];
