@@ -94,7 +94,8 @@ def _write_npz(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def _read_npz(path: str) -> Parts:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: NumPy does not close what it has opened when it fails.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in _NAMES if name in archive}
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, SyntaxError) as error:
         raise DataError(f"{path}: not a sound .npz file: {error}") from None
