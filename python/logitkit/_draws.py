@@ -36,13 +36,15 @@ class Draws(NamedTuple):
     row: Words
     draw: Words
 
-    def uniform(self, i: int, stream: Stream, index: NDArray[Any]) -> NDArray[np.float64]:
-        """Return numbers in [0, 1) for row i of the batch."""
-        return uniform(self.seed[i], self.row[i], self.draw[i], stream, index)
+    def uniform(self, stream: Stream, count: int) -> NDArray[np.float64]:
+        """Return numbers in [0, 1), `count` for each row."""
+        seed, row, draw = (each[:, None] for each in self)
+        return uniform(seed, row, draw, stream, np.arange(count))
 
-    def exponential(self, i: int, index: NDArray[Any]) -> NDArray[np.float64]:
-        """Return exponential numbers for the token ids of row i of the batch."""
-        return exponential(self.seed[i], self.row[i], self.draw[i], Stream.TOKEN, index)
+    def exponential(self, counts: NDArray[np.int64], ids: _Ids) -> NDArray[np.float64]:
+        """Return exponential numbers for `ids`, of which each row has so many."""
+        seed, row, draw = (np.repeat(each, counts) for each in self)
+        return exponential(seed, row, draw, Stream.TOKEN, ids)
 
 
 def as_draws(
@@ -61,6 +63,8 @@ def as_draws(
 def running_sums(ids: _Ids, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sum up to and with each weight; `ids` ascend and say which block it is of."""
     block = ids // BLOCK
+    if block[0] == block[-1]:
+        return weights.cumsum()
     begins = np.flatnonzero(np.diff(block, prepend=-1))
     lengths = np.diff(begins, append=ids.size)
     which = np.repeat(np.arange(begins.size), lengths)

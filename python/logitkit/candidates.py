@@ -234,16 +234,21 @@ class Candidates:
         leading = np.shape(self.valid)
         count = as_num_samples(num_samples)
         draws = as_draws(seed, draw, row_ids, leading)
-        index = np.arange(count)
+        counts = np.diff(self.indptr)
+        if replace:
+            numbers = draws.uniform(Stream.SAMPLE, count)
+        else:
+            numbers = draws.exponential(counts, self.ids)
         tokens = np.full((len(self), count), -1, np.int64)
         log_probs = np.full((len(self), count), np.nan, self.log_probs.dtype)
-        for i in np.flatnonzero(np.diff(self.indptr)).tolist():
+        for i in np.flatnonzero(counts).tolist():
             row = self.row(i)
             logits = row.logits.astype(np.float64)
             if replace:
-                places = drawn(row.ids, logits, draws.uniform(i, Stream.SAMPLE, index))
+                places = drawn(row.ids, logits, numbers[i])
             else:
-                places = drawn_apart(row.ids, logits, draws.exponential(i, row.ids), count)
+                own = numbers[self.indptr[i] : self.indptr[i + 1]]
+                places = drawn_apart(row.ids, logits, own, count)
             tokens[i, : places.size] = row.ids[places]
             log_probs[i, : places.size] = row.log_probs[places]
         shape = leading if num_samples is None else (*leading, count)

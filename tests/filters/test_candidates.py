@@ -191,10 +191,30 @@ def test_files_that_are_cut_off_or_of_something_else(tmp_path: Path, suffix: str
         Candidates.load(tmp_path / f"absent{suffix}")
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_corrupt_files(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"kept{suffix}"
+    EXAMPLES["batch"].save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(len(suffix))
+    refused = 0
+    for _ in range(150):
+        data = bytearray(whole)
+        data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(data)
+        try:
+            Candidates.load(path)
+        except DataError:
+            refused += 1
+    assert refused > 15
+
+
 def test_files_of_other_arrays(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", x=np.arange(3))
     np.savez(tmp_path / "objects.npz", **dict.fromkeys(PARTS, np.array([{}], object)))
-    for name in ("other", "objects"):
+    np.save(tmp_path / "array.npy", np.arange(3))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    for name in ("other", "objects", "array"):
         with pytest.raises(DataError, match=name):
             Candidates.load(tmp_path / f"{name}.npz")
 

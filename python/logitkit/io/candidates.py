@@ -1,9 +1,12 @@
 """Files of candidates: what `logitkit.candidates.Candidates` is made of, by name."""
 
+import errno
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
@@ -23,6 +26,12 @@ _NAMES: Final = ("indptr", *_LISTS, *_PER_ROW, *_NUMBERS)
 
 _CODES: Final = {"int64": "I64", "int32": "I32", "float64": "F64", "float32": "F32", "bool": "BOOL"}
 _METADATA: Final = b"logitkit.candidates"
+
+# What NumPy, zipfile and pyarrow raise for a file that is corrupt, or another one than it seems.
+_OF_CONTENTS: Final[tuple[type[Exception], ...]] = (
+    *(ValueError, TypeError, KeyError, AttributeError, EOFError, SyntaxError, RuntimeError),
+    *(NotImplementedError, OverflowError, MemoryError, zlib.error, zipfile.BadZipFile),
+)
 
 
 def save_candidates(path: str | os.PathLike[str], parts: Mapping[str, Any], *, force: bool) -> None:
@@ -93,12 +102,27 @@ def _write_npz(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _read_npz(path: str) -> Parts:
+    # Opened here: NumPy does not close what it has opened when it fails.
+    with (
+        open(path, "rb") as file,
+        _corruption(path, ".npz"),
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        return {name: archive[name] for name in _NAMES if name in archive}
+
+
+@contextmanager
+def _corruption(path: str, suffix: str, *others: type[Exception]) -> Iterator[None]:
+    """Name the file in errors that its contents cause; let those of the system pass."""
     try:
-        # Opened here: NumPy does not close what it has opened when it fails.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in _NAMES if name in archive}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, SyntaxError) as error:
-        raise DataError(f"{path}: not a sound .npz file: {error}") from None
+        yield
+    except OSError as error:
+        # pyarrow gives no number; a corrupt archive makes seek go to no place.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise DataError(f"{path}: not a sound {suffix} file: {error}") from None
+    except (*_OF_CONTENTS, *others) as error:
+        raise DataError(f"{path}: not a sound {suffix} file: {error}") from None
 
 
 def _write_safetensors(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -155,9 +179,8 @@ def _read_parquet(path: str) -> Parts:
     import_pyarrow(".parquet")
     import pyarrow.parquet
 
-    try:
-        with open(path, "rb") as file:
-            table = pyarrow.parquet.read_table(file).combine_chunks()
+    with open(path, "rb") as file, _corruption(path, ".parquet", pyarrow.ArrowException):
+        table = pyarrow.parquet.read_table(file).combine_chunks()
         if _METADATA not in (table.schema.metadata or {}):
             return {}
         shape = json.loads(table.schema.metadata[_METADATA])
@@ -170,8 +193,6 @@ def _read_parquet(path: str) -> Parts:
             values = table[name].to_numpy()
             parts[name] = values.reshape([int(length) for length in shape["leading"]])
         return parts | {name: np.array(int(shape[name])) for name in _NUMBERS}
-    except (pyarrow.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: not a sound .parquet file of candidates: {error}") from None
 
 
 def _only_chunk(column: Any) -> Any:

@@ -240,7 +240,7 @@ def filtered(rows: Rows, chain: Chain, draws: Draws | None = None) -> Candidates
     if not chain.mark:
         check_valid(valid, largest)
     laid = chain.beside_rows(rows.leading)
-    coin = np.zeros(1, np.int64)
+    coins = np.zeros((valid.size, 1)) if draws is None else draws.uniform(Stream.XTC, 1)
     left = []
     log_mass = np.full(valid.size, np.nan)
     counts = np.zeros(valid.size, np.int64)
@@ -248,8 +248,7 @@ def filtered(rows: Rows, chain: Chain, draws: Draws | None = None) -> Candidates
         if not valid.reshape(-1)[i]:
             continue
         of_row = [(step, tuple(p[i].item() for p in parameters)) for step, parameters in laid]
-        u = 0.0 if draws is None else draws.uniform(i, Stream.XTC, coin).item()
-        left.append(run_chain(row, of_row, chain, u))
+        left.append(run_chain(row, of_row, chain, coins[i].item()))
         log_mass[i], counts[i] = left[-1].log_kept_mass, left[-1].ids.size
     return Candidates(
         indptr=np.concatenate([[0], counts.cumsum()]),
