@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from logitkit._arrays import as_rows
 from logitkit._chains import OnInvalid
 from logitkit._parameters import beside_rows, reals
 from logitkit.candidates import Candidates
@@ -67,25 +68,22 @@ class MirostatBase:
         ndarray of int64 or numpy.int64
             The tokens, of the shape of `logits` without `axis`.
         """
-        # Without a state yet nothing is cut; the shape of the rows is known from what comes back.
-        cut = [] if self.mu is None else [MaxSurprise(self.mu)]
-        call = {"on_invalid": on_invalid, "axis": axis, "dtype": dtype, "threads": threads}
-        kept = self._candidates(logits, [Temperature(temperature), *cut], **call)
-        leading = np.shape(kept.valid)
+        leading = as_rows(logits, axis, dtype).leading
         if self.mu is None:
             self.mu = 2.0 * beside_rows(self.tau, leading, "tau").reshape(leading)
-            return self.step(
-                logits,
-                seed,
-                row_ids=row_ids,
-                temperature=temperature,
-                **call,  # type: ignore[arg-type]
-            )
-        if self.mu.shape != leading:
+        if np.shape(self.mu) != leading:
             raise ValueError(
-                f"logits with rows of shape {leading} after rows of shape {self.mu.shape}; "
+                f"logits with rows of shape {leading} after rows of shape {np.shape(self.mu)}; "
                 "expected the same rows in every step: make a new Mirostat for others"
             )
+        kept = self._candidates(
+            logits,
+            [Temperature(temperature), MaxSurprise(self.mu)],
+            on_invalid=on_invalid,
+            axis=axis,
+            dtype=dtype,
+            threads=threads,
+        )
         ids, log_probs = kept.sample(seed, self.draws, row_ids, return_log_probs=True)
         surprise = -np.asarray(log_probs, np.float64) / np.log(2.0)
         learned = self.mu - self.eta * (surprise - self.tau)

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from logitkit._arguments import as_scale
 from logitkit._draws import as_draws, drawn, drawn_apart
 from logitkit._philox import Stream
-from logitkit.io.candidates import load_candidates, save_candidates
 
 _Array: TypeAlias = NDArray[Any]
 
@@ -52,6 +51,7 @@ class Candidates:
         The tokens.
     logits : array of float, shape (kept,)
         Their logits, divided by the temperatures of the chain; those given where there is none.
+        Infinite where a small temperature makes them overflow.
     log_probs : array of float, shape (kept,)
         Their log-probabilities in nats, renormalised over the candidates of the row.
     log_kept_mass : array of float
@@ -162,7 +162,7 @@ class Candidates:
         some = counts > 0
         if some.any():
             begins = self.indptr[:-1][some]
-            logits = self.logits.astype(np.float64)
+            logits = self._exponents()
             gap = np.repeat(logits[begins], counts[some]) - logits
             # Terms that are not negative, the largest logit apart: see logitkit.reference.
             weight = np.where(gap > 0.0, np.exp(-gap), 0.0)
@@ -241,9 +241,10 @@ class Candidates:
             numbers = draws.exponential(counts, self.ids)
         tokens = np.full((len(self), count), -1, np.int64)
         log_probs = np.full((len(self), count), np.nan, self.log_probs.dtype)
+        exponents = self._exponents()
         for i in np.flatnonzero(counts).tolist():
             row = self.row(i)
-            logits = row.logits.astype(np.float64)
+            logits = exponents[self.indptr[i] : self.indptr[i + 1]]
             if replace:
                 places = drawn(row.ids, logits, numbers[i])
             else:
@@ -276,6 +277,9 @@ class Candidates:
         ModuleNotFoundError
             If the format needs pyarrow, and it is not installed.
         """
+        # Files are imported where they are used: it takes longer than to filter.
+        from logitkit.io.candidates import save_candidates
+
         save_candidates(path, {name: getattr(self, name) for name in self.__slots__}, force=force)
 
     @classmethod
@@ -290,7 +294,18 @@ class Candidates:
         OSError
             If the file cannot be read.
         """
+        from logitkit.io.candidates import load_candidates
+
         return cls(**load_candidates(path))
+
+    def _exponents(self) -> NDArray[np.float64]:
+        """Return the logits, or the log-probabilities of rows whose logits overflow."""
+        logits = self.logits.astype(np.float64)
+        beyond = ~np.isfinite(logits)
+        if beyond.any():
+            rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+            logits = np.where(np.isin(rows, rows[beyond]), self.log_probs, logits)
+        return logits
 
     def _scattered(self, dense: _Array, values: Any) -> _Array:
         rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))

@@ -281,3 +281,17 @@ def test_an_extreme_row(implementation: ModuleType) -> None:
     everything = {"top_p": 0.99, "min_p": 0.01, "typical_p": 0.99, "top_h": 1, "eta": 0.01}
     assert ids(implementation, row, **everything) == [0, 3]
     assert ids(implementation, row, temperature=1e-30, top_p=0.4) == [0]
+    wide = np.array([1e308, -1e308, 0.0, 1e308, 9e307])
+    assert ids(implementation, wide, **everything) == [0, 3]
+    assert ids(implementation, wide, top_n_sigma=0.2) == [0, 3, 4]
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e-300, 5e-324])
+def test_a_temperature_near_0(implementation: ModuleType, temperature: float) -> None:
+    row = [5.0, 10.0, -10.0, 10.0]
+    steps = [Temperature(temperature), Typical(0.9), TopP(0.99), DynamicTemperature(0.5, 1)]
+    assert ids(implementation, row, steps) == [1, 3]
+    kept = implementation.candidates(row, temperature=temperature)
+    assert kept.entropy() == pytest.approx(math.log(2))
+    assert set(kept.sample(1, num_samples=50)) == {1, 3}
+    assert kept.log_kept_mass == 0.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from logitkit.steps import MinP, Step, Temperature, TopK, TopP
+from logitkit.steps import DynamicTemperature, MinP, Step, Temperature, TopK, TopP
 from numpy.typing import NDArray
 
 from .test_definitions import logits_of
@@ -122,6 +122,14 @@ def test_llama_cpp(
     kept = implementation.candidates(logits, order="llama.cpp", **keywords)
     found = dict(zip(kept.ids.tolist(), np.exp(kept.log_probs).tolist(), strict=True))
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_llama_cpp_temp_ext(implementation: ModuleType) -> None:
+    logits = logits_of(RISING, np.float32)
+    # A temperature of 1, and of 0, that reaches nowhere.
+    kept = implementation.candidates(logits, [DynamicTemperature(1, 1)])
+    np.testing.assert_allclose(np.exp(kept.log_probs), [0.4, 0.3, 0.2, 0.1], atol=1e-5)
+    assert implementation.candidates(logits, [DynamicTemperature(0, 0)]).ids.tolist() == [3]
 
 
 def test_llama_cpp_typical(implementation: ModuleType) -> None:

@@ -68,11 +68,17 @@ class Seen(NamedTuple):
 
 
 def _look(logits: _Real, temperature: float, chain: Chain) -> Seen:
-    with np.errstate(over="ignore"):
-        gap = (logits[0] - logits) / temperature
+    gap = _gap(logits, logits, temperature)
     weight = np.exp(-gap)
     sums = running_sums(np.arange(weight.size), weight)
     return Seen(logits, gap, weight, sums, chain.ties_all, chain.min_keep)
+
+
+def _gap(logits: _Real, those: _Real, temperature: float) -> _Real:
+    """Return how far `those` logits are below the first, in finite numbers."""
+    with np.errstate(over="ignore"):
+        gap: _Real = (logits[0] - those) / temperature
+    return np.minimum(gap, _HUGE)
 
 
 def _before(sums: _Real) -> _Real:
@@ -118,7 +124,9 @@ def _eta(seen: Seen, epsilon: float) -> _Which:
 def _top_n_sigma(seen: Seen, n: float) -> _Which:
     if not 0.0 < n < np.inf:
         return seen.first(seen.logits.size)
-    gap = seen.logits[0] - seen.logits
+    gap = _gap(seen.logits, seen.logits, 1.0)
+    # Scaled by a power of two, which rounds nothing, because squares may overflow.
+    gap = np.ldexp(gap, -np.frexp(gap.max())[1])
     return seen.those(gap <= n * gap.std())
 
 
@@ -223,14 +231,14 @@ def _left(
     temperature: float,
 ) -> Left:
     with np.errstate(over="ignore"):
-        whole = (logits[everything[0]] - logits[everything]) / temperature
-        gap = (logits[left[0]] - logits[left]) / temperature
         tempered = logits[left] / temperature
+    whole = _gap(logits[everything], logits[everything], temperature)
+    gap = _gap(logits[left], logits[left], temperature)
     rest = np.exp(-whole[np.isin(everything, left, invert=True)]).sum() / np.exp(-whole).sum()
     if rest < 0.5:
         log_mass = float(np.log1p(-rest))
     else:
-        lowered = (logits[everything[0]] - logits[left[0]]) / temperature
+        lowered = _gap(logits[everything], logits[left[:1]], temperature).item()
         log_mass = float(np.log(np.exp(-gap).sum()) - np.log(np.exp(-whole).sum()) - lowered)
     # The largest logit apart, so that a log-probability near 0 is as accurate as any.
     copies = np.count_nonzero(gap == 0.0)
