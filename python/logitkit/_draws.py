@@ -3,10 +3,10 @@ r"""Which token a random number draws: the definition, shared by what filters an
 Weights are :math:`w_i = e^{x_i - \max x}` in float64, summed by blocks of 1024 token ids: within a
 block one after the other, ascending, and so are the sums of the blocks. The number u in [0, 1)
 draws the first token, by id, whose sum up to and with its own weight exceeds u times the sum of
-all. A token of weight 0 is never drawn; one with a probability of 2**-52 or more can be, wherever it
-stands. Absent tokens and those that are -inf change no sum, so that a masked row draws what its kept
-tokens alone do. Exponentials that differ in their last bit, as those of two libraries may, can change
-a token only where u is within 1e-15 or so of where one token ends and the next begins.
+all. A token of weight 0 is never drawn; one with a probability of 2**-52 or more can be, wherever
+it stands. Absent tokens and those that are -inf change no sum, so that a masked row draws what its
+kept tokens alone do. Exponentials that differ in their last bit, as those of two libraries may, can
+change a token only where u is within 1e-15 or so of where one token ends and the next begins.
 
 Several different tokens are those with the smallest :math:`E_i e^{\max x - x_i}`, where the
 :math:`E_i` are exponential random numbers, one for each token id: as drawing one after the other

@@ -1,8 +1,8 @@
 """The sets that transformers and llama.cpp kept on the same rows.
 
 The files hold their answers: those of transformers 5.23.0 with float64 logits, those of llama.cpp
-(llama-cpp-python 0.3.36) in float32 and for rows without -inf. `x` are the logits; every sixth row is
-rounded to bfloat16, so that it has ties.
+(llama-cpp-python 0.3.36) in float32 and for rows without -inf. `x` are the logits; every sixth row
+is rounded to bfloat16, so that it has ties.
 """
 
 from collections.abc import Iterator
