@@ -6,11 +6,12 @@ from one read of memory. `logitkit.dist` has the entropies of what is not logits
 counts and samples. `logitkit.reference` has the same functions in plain NumPy.
 """
 
-from logitkit import dist, reference
+from logitkit import dist, reference, steps
 from logitkit._compare_stats import CompareStats
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
 from logitkit.calibration import Calibration, calibration, fit_temperature
+from logitkit.candidates import Candidates
 from logitkit.config import show_config
 from logitkit.control import (
     TemperatureForEntropy,
@@ -33,6 +34,7 @@ from logitkit.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
     "Calibration",
+    "Candidates",
     "CompareStats",
     "Difference",
     "EntropySummary",
@@ -61,6 +63,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "softmax",
+    "steps",
     "temperature_for_entropy",
     "token_stats",
     "total_variation",
