@@ -21,5 +21,6 @@ pub mod element;
 pub mod error;
 mod math;
 pub mod row;
+pub mod select;
 pub mod simd;
 pub mod threads;

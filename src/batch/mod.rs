@@ -147,7 +147,8 @@ impl<'a> Batch<'a> {
                 expected: E::SIZE,
             });
         }
-        let reader = Reader { batch: self, isa, plan: statistic.plan() };
+        let (plan, top_k) = (statistic.plan(), statistic.top_k());
+        let reader = Reader { batch: self, isa, plan, top_k };
         let row_bytes = self.rows.vocab() * E::SIZE;
         let bytes = self.rows.rows().saturating_mul(row_bytes);
         let threads = threads_for(bytes, threads)?;

@@ -421,6 +421,7 @@ impl ForElement for ReadParts<'_> {
             thresholds: &[],
             greater: &mut [],
             parts: self.parts,
+            searches: &mut [],
         });
     }
 }

@@ -31,8 +31,10 @@ pub(crate) mod part;
 pub(crate) mod rank;
 pub(crate) mod read;
 pub(crate) mod scaling;
+pub(crate) mod search;
 pub(crate) mod softmax;
 pub(crate) mod token_stats;
+pub(crate) mod topk;
 pub(crate) mod total_variation;
 pub(crate) mod varentropy;
 
@@ -55,10 +57,12 @@ pub use pair::{Pair, PairPlan, PairStatistic, Terms};
 pub use rank::Rank;
 pub use softmax::Softmax;
 pub use token_stats::{TokenStats, TokenStatsColumns};
+pub use topk::{TopK, TopKColumns};
 pub use total_variation::TotalVariation;
 pub use varentropy::Varentropy;
 
 use part::Part;
+use crate::select::Pick;
 pub use read::Plan;
 
 /// A row that has been read.
@@ -69,6 +73,8 @@ pub struct Row<'a> {
     pub(crate) target_logits: &'a [Option<f64>],
     /// For each target, the logits above it.
     pub(crate) greater: &'a [u64],
+    /// Its largest logits, as many as were asked for.
+    pub(crate) top: &'a [Pick],
 }
 
 /// Columns of results that can be put behind one another.
@@ -93,6 +99,10 @@ pub trait Statistic: Sync {
     type Output: Columns;
     /// What it must know of a row.
     fn plan(&self) -> Plan;
+    /// How many of the largest logits it must know.
+    fn top_k(&self) -> usize {
+        0
+    }
     /// Adds the result for a row.
     fn finish(&self, row: &Row, output: &mut Self::Output);
 }
