@@ -1,7 +1,7 @@
 //! Reads groups of rows, chunk by chunk, and merges what the chunks know.
 
 use super::tasks::in_tasks;
-use super::{Batch, Targets};
+use super::{Batch, Targets, Top};
 use crate::element::{Element, Real};
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
@@ -9,7 +9,7 @@ use crate::row::part::Part;
 use crate::row::read::{Plan, Read, Stretch};
 use crate::row::search::Search;
 use crate::row::{Row, Statistic};
-use crate::select::{Finish, Pick};
+use crate::select::Finish;
 use crate::simd::Isa;
 
 /// Buffers of one thread, used for group after group of rows.
@@ -20,7 +20,6 @@ pub(super) struct Workspace<E: Element> {
     thresholds: Vec<E::Lane>,
     greater: Vec<u64>,
     searches: Vec<Search<E::Lane>>,
-    picks: Vec<Pick>,
     chunk: Vec<Part>,
     parts: Vec<Part>,
 }
@@ -34,7 +33,6 @@ impl<E: Element> Default for Workspace<E> {
             thresholds: Vec::new(),
             greater: Vec::new(),
             searches: Vec::new(),
-            picks: Vec::new(),
             chunk: Vec::new(),
             parts: Vec::new(),
         }
@@ -134,25 +132,31 @@ impl Reader<'_> {
         statistic: &T,
         workspace: &mut Workspace<E>,
         output: &mut T::Output,
+        top: &mut Top,
     ) {
         for i in 0..workspace.parts.len() {
-            self.pick(first_row, i, workspace);
+            self.write_top(first_row, i, workspace, top);
             statistic.finish(&self.row(first_row, i, workspace), output);
         }
     }
 
-    /// Brings the largest logits of row `i` into order.
-    fn pick<E: Element>(&self, first_row: usize, i: usize, workspace: &mut Workspace<E>) {
-        workspace.picks.clear();
+    /// Writes the largest logits of row `i` where they belong.
+    fn write_top<E: Element>(
+        &self,
+        first_row: usize,
+        i: usize,
+        workspace: &mut Workspace<E>,
+        top: &mut Top,
+    ) {
         if let Some(search) = workspace.searches.get_mut(i) {
-            let (selection, picks) = (&mut search.selection, &mut workspace.picks);
-            self.isa.run(Finish { selection, picks });
-            for pick in picks {
-                // The order takes both zeros for one.
-                if pick.logit == 0.0 {
-                    pick.logit = self.item::<E>(first_row + i, pick.index as usize).to_f64();
-                }
-            }
+            let selection = &mut search.selection;
+            self.isa.run(Finish { selection: &mut *selection, by_index: top.by_index });
+            let row = first_row + i;
+            // The order takes both zeros for one.
+            let picks = selection.sorted().map(|(x, index)| {
+                (if x.to_f64() == 0.0 { self.item::<E>(row, index) } else { x }, index)
+            });
+            top.push(&workspace.parts[i], self.batch.temperatures.get(row), picks);
         }
     }
 
@@ -170,7 +174,6 @@ impl Reader<'_> {
             temperature: self.batch.temperatures.get(first_row + i),
             target_logits: &workspace.target_logits[own.clone()],
             greater: workspace.greater.get(own).unwrap_or_default(),
-            top: &workspace.picks,
         }
     }
 
@@ -181,6 +184,7 @@ impl Reader<'_> {
         group: usize,
         threads: usize,
         interrupted: &mut dyn FnMut() -> bool,
+        top: &mut Top,
     ) -> Result<T::Output, Error> {
         let rows = self.batch.rows.rows();
         let chunks = self.batch.rows.vocab().div_ceil(CHUNK);
@@ -207,7 +211,7 @@ impl Reader<'_> {
                 let searches = workspace.searches.iter_mut().zip(found);
                 searches.for_each(|(search, found)| search.selection.absorb(found));
             }
-            self.finish(first_row, statistic, &mut workspace, &mut output);
+            self.finish(first_row, statistic, &mut workspace, &mut output, top);
         }
         Ok(output)
     }

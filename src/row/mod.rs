@@ -57,12 +57,11 @@ pub use pair::{Pair, PairPlan, PairStatistic, Terms};
 pub use rank::Rank;
 pub use softmax::Softmax;
 pub use token_stats::{TokenStats, TokenStatsColumns};
-pub use topk::{TopK, TopKColumns};
+pub use topk::TopK;
 pub use total_variation::TotalVariation;
 pub use varentropy::Varentropy;
 
 use part::Part;
-use crate::select::Pick;
 pub use read::Plan;
 
 /// A row that has been read.
@@ -73,8 +72,6 @@ pub struct Row<'a> {
     pub(crate) target_logits: &'a [Option<f64>],
     /// For each target, the logits above it.
     pub(crate) greater: &'a [u64],
-    /// Its largest logits, as many as were asked for.
-    pub(crate) top: &'a [Pick],
 }
 
 /// Columns of results that can be put behind one another.
@@ -93,16 +90,17 @@ impl<T: Send> Columns for Vec<T> {
     }
 }
 
+/// Nothing: for what has other places for its results.
+impl Columns for () {
+    fn append(&mut self, (): Self) {}
+}
+
 /// A statistic of rows.
 pub trait Statistic: Sync {
     /// Its results, row after row.
     type Output: Columns;
     /// What it must know of a row.
     fn plan(&self) -> Plan;
-    /// How many of the largest logits it must know.
-    fn top_k(&self) -> usize {
-        0
-    }
     /// Adds the result for a row.
     fn finish(&self, row: &Row, output: &mut Self::Output);
 }

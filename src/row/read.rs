@@ -105,7 +105,8 @@ impl Stretch<'_> {
         let rest = len % BLOCK;
         let blocks = &row[self.start * E::SIZE..(self.end - rest) * E::SIZE];
         let last = &self.scratch[0][..rest.next_multiple_of(E::PAIR) * E::SIZE];
-        Some(Span { blocks, last, start: self.start, len })
+        let ahead = blocks.len() / 64;
+        Some(Span { blocks, last, start: self.start, len, ahead })
     }
 }
 
@@ -229,8 +230,8 @@ impl<E: Element> Read<'_, E> {
                     continue;
                 }
                 let block = self.stretch.block::<E>(row, at);
-                let maxima = self.searches[row].selection.maxima();
-                if sketch::<S, E, true>(simd, block.bytes, maxima) {
+                let (step, maxima) = self.searches[row].selection.sketching();
+                if sketch::<S, E, true>(simd, block.bytes, step, maxima) {
                     self.parts[row].nan |= has_nan::<S, E>(simd, block);
                 }
             }

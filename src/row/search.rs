@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::blocks::{BLOCK, Block};
 use crate::element::{Element, Real};
 use crate::select::sketch::SketchAgain;
-use crate::select::{Candidates, Selection, Settle, Span};
+use crate::select::{Selection, Settle, Span};
 use crate::simd::Simd;
 
 /// Blocks of a row that can't be read where it lies that are kept to be read again: 64
@@ -34,8 +34,8 @@ impl<R: Real> Search<R> {
     /// Looks at a block of a row that can be read again, until [`Self::settle`].
     #[inline(always)]
     pub(crate) fn push<S: Simd, E: Element<Lane = R>>(&mut self, simd: S, block: Block) {
-        let (bytes, maxima) = (block.bytes, self.selection.maxima());
-        simd.apart(SketchAgain::<E> { bytes, maxima, element: PhantomData });
+        let (bytes, (step, maxima)) = (block.bytes, self.selection.sketching());
+        simd.apart(SketchAgain::<E> { bytes, step, maxima, element: PhantomData });
     }
 
     /// Looks at a block that is in the cache for now; `end` is that of the stretch.
@@ -52,7 +52,7 @@ impl<R: Real> Search<R> {
         if next >= end || next.is_multiple_of(KEPT * BLOCK) {
             let start = (next - 1) / (KEPT * BLOCK) * (KEPT * BLOCK);
             let len = end.min(next) - start;
-            let span = Span { blocks: &self.kept, last: &[], start, len };
+            let span = Span { blocks: &self.kept, last: &[], start, len, ahead: 0 };
             simd.apart(Settle::<E> { selection: &mut self.selection, span });
             self.kept.clear();
         }
@@ -65,7 +65,7 @@ impl<R: Real> Search<R> {
     }
 
     /// What has been found, taken out.
-    pub(crate) fn take_found(&mut self) -> Candidates<R> {
+    pub(crate) fn take_found(&mut self) -> Vec<R::Packed> {
         self.selection.take_found()
     }
 }

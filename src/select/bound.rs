@@ -18,32 +18,57 @@ pub(crate) struct Bound<R> {
 /// The maxima to count in for a bound that about 1.07 `k` logits reach.
 const MAXIMA_PER_PICK: usize = 8;
 
-/// A bound for a span, above `floor`.
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search<R> {
+    pub(crate) k: usize,
+    /// What is not above it is of no interest.
+    pub(crate) floor: Option<R>,
+    /// Near this one the search begins.
+    pub(crate) guess: R,
+}
+
+/// Fewer pairs of registers of maxima would have each wait for the last.
+const LEAST: usize = 16;
+
+/// A bound for a span.
 #[inline(always)]
 pub(crate) fn of_span<S: Simd, E: Element>(
     simd: S,
     span: &Span,
     maxima: &[u8],
-    coarse: &mut Vec<u8>,
-    k: usize,
-    floor: Option<E::Lane>,
+    scratch: &mut Vec<u8>,
+    search: Search<E::Lane>,
 ) -> Bound<E::Lane> {
-    let slack = k / 8 + 4;
+    let Search { k, floor, .. } = search;
     let lanes = <Vector<E, S> as Lanes>::LEN;
     let steps = maxima.len() / MAXIMA;
-    if 2 * k <= steps * 2 * lanes {
-        let wanted = (MAXIMA_PER_PICK * k).div_ceil(2 * lanes);
-        if wanted >= steps {
-            return bisect::<S, Own<E>>(simd, [maxima, &[]], k, slack, floor);
+    if 2 * k > steps * 2 * lanes {
+        if floor.is_none() && span.len <= 2 * k {
+            // What could be left out is not worth the search for it.
+            return Bound { value: E::Lane::NEG_INFINITY, ties: true };
         }
-        coarser::<S, Own<E>>(simd, maxima, wanted, coarse);
-        return bisect::<S, Own<E>>(simd, [coarse, &[]], k, slack, floor);
+        return bisect::<S, E>(simd, [span.blocks, span.last], search);
     }
-    if floor.is_none() && span.len <= 2 * k {
-        // What could be left out is not worth the search for it.
-        return Bound { value: E::Lane::NEG_INFINITY, ties: true };
+    let wanted = (MAXIMA_PER_PICK * k).div_ceil(2 * lanes).max(LEAST);
+    if wanted < steps {
+        coarser::<S, Own<E>>(simd, maxima, wanted, scratch);
+        return bisect::<S, Own<E>>(simd, [scratch, &[]], search);
     }
-    bisect::<S, E>(simd, [span.blocks, span.last], k, slack, floor)
+    bisect::<S, Own<E>>(simd, [maxima, &[]], search)
+}
+
+/// A better bound than `bound`, if more than enough logits of the `steps` exceed it.
+#[inline(always)]
+pub(crate) fn of_steps<S: Simd, E: Element>(
+    simd: S,
+    steps: &[u8],
+    bound: Bound<E::Lane>,
+    k: usize,
+) -> Bound<E::Lane> {
+    let search = Search { k, floor: Some(bound.value), guess: bound.value };
+    let better = bisect::<S, E>(simd, [steps, &[]], search);
+    if better.value == bound.value { bound } else { better }
 }
 
 type Own<E> = <<E as Element>::Lane as Real>::Own;
@@ -64,17 +89,17 @@ fn coarser<S: Simd, O: Element>(simd: S, maxima: &[u8], len: usize, coarse: &mut
     }
 }
 
-/// A bound that at least `k` of some numbers reach, and if it can be at most `k + slack`
-/// of them: with a slack of 0 the `k` largest are known. There must be as many; those
-/// at and below `floor` are of no interest.
+/// A bound that at least `k` of some numbers reach, and if it can be few more of them.
+/// There must be as many. A value that `k` of them exceed may be found anywhere near
+/// the k-th largest, so about 12 steps find one.
 #[inline(always)]
-pub(crate) fn bisect<S: Simd, E: Element>(
+fn bisect<S: Simd, E: Element>(
     simd: S,
     numbers: [&[u8]; 2],
-    k: usize,
-    slack: usize,
-    floor: Option<E::Lane>,
+    search: Search<E::Lane>,
 ) -> Bound<E::Lane> {
+    let Search { k, floor, guess } = search;
+    let slack = k / 8 + 4;
     let above = |value| Bound { value, ties: false };
     // At least `k` are above place `low`, or that is the floor; fewer are above `high`.
     let mut high = largest::<S, E>(simd, numbers).place();
@@ -85,18 +110,23 @@ pub(crate) fn bisect<S: Simd, E: Element>(
         }
         low = floor.place();
     }
+    let mut next = guess.place();
+    let mut stride = E::Lane::STRIDE;
     while high - low > 1 {
-        let middle = low + (high - low) / 2;
+        // Away from the guess in longer and longer strides, until it lies between them.
+        let middle = if low < next && next < high { next } else { low + (high - low) / 2 };
         let value = E::Lane::at_place(middle);
         let count = count_above::<S, E>(simd, numbers, value);
         if count < k {
             high = middle;
-            continue;
-        }
-        if count <= k + slack {
+            next = middle.saturating_sub(stride);
+        } else if count <= k + slack {
             return above(value);
+        } else {
+            low = middle;
+            next = middle.saturating_add(stride);
         }
-        low = middle;
+        stride = stride.saturating_mul(4);
     }
     Bound { value: E::Lane::at_place(high), ties: true }
 }

@@ -1,32 +1,62 @@
 //! Takes the logits that reach a bound.
 
-use super::bound::{Bound, bisect};
-use super::sketch::MAXIMA;
-use super::{Candidates, Span};
+use super::bound::{Bound, of_steps};
+use super::packed::Packed;
+use super::sketch::{LONG, MAXIMA, SHORT};
+use super::{PackedOf, Span};
 use crate::element::{Element, Real, Vector};
-use crate::simd::{Kernel, Lanes, Simd};
+use crate::simd::{Kernel, Lanes, Simd, ahead};
+
+/// Up to so many groups of a step are looked at one by one.
+const FEW: usize = 4;
+/// Cache lines that are asked for with each group.
+const LINES: usize = 2;
+
+/// A step of the sketch with groups that exceed a bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hit {
+    step: u32,
+    /// Bits in the order of memory.
+    groups: u32,
+}
 
 /// Takes from a span all logits above the bound, then as many that equal it as are
 /// missing, lowest index first.
 pub(crate) struct Collect<'a, E: Element> {
     pub(crate) span: &'a Span<'a>,
+    /// Logits of a group.
+    pub(crate) step: usize,
     pub(crate) maxima: &'a [u8],
     pub(crate) k: usize,
     pub(crate) bound: Bound<E::Lane>,
-    pub(crate) found: &'a mut Candidates<E::Lane>,
+    pub(crate) found: &'a mut Vec<PackedOf<E>>,
+    pub(crate) hits: &'a mut Vec<Hit>,
+    /// Where the groups begin that are to be looked at one by one.
+    pub(crate) groups: &'a mut Vec<usize>,
+    pub(crate) scratch: &'a mut Vec<u8>,
 }
 
 impl<E: Element> Kernel for Collect<'_, E> {
-    type Output = ();
+    /// The bound that was collected at.
+    type Output = Bound<E::Lane>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let bound = Vector::<E, S>::splat(simd, self.bound.value);
+    fn run<S: Simd>(mut self, simd: S) -> Bound<E::Lane> {
+        self.look_up(simd);
+        self.raise(simd);
         let before = self.found.len();
-        let maxima = self.maxima.chunks_exact(MAXIMA);
-        for ((start, step), maxima) in self.span.steps::<E>().zip(maxima) {
-            let [m0, m1] = Own::<E>::load_pair(simd, maxima);
-            if m0.bits_gt(bound) | m1.bits_gt(bound) == 0 {
+        let bound = Vector::<E, S>::splat(simd, self.bound.value);
+        self.groups.clear();
+        for hit in &*self.hits {
+            let (start, step) = self.span.step::<E>(hit.step as usize, self.step);
+            let mut groups = hit.groups;
+            let whole = step.len() == self.step * E::PAIR * E::SIZE;
+            if whole && groups.count_ones() as usize <= FEW {
+                let first = hit.step as usize * self.step * E::PAIR;
+                while groups != 0 {
+                    self.groups.push(first + groups.trailing_zeros() as usize);
+                    groups &= groups - 1;
+                }
                 continue;
             }
             for (i, pair) in step.chunks_exact(E::PAIR * E::SIZE).enumerate() {
@@ -35,17 +65,98 @@ impl<E: Element> Kernel for Collect<'_, E> {
                 take::<E>(pair, bits, start + i * E::PAIR, self.found);
             }
         }
-        if !self.bound.ties {
-            return;
+        if self.step == LONG {
+            self.take_groups::<S, LONG>(simd);
+        } else {
+            self.take_groups::<S, SHORT>(simd);
         }
-        let mut missing = self.k.saturating_sub(self.found.len() - before);
-        let end = self.span.start + self.span.len;
+        if self.bound.ties {
+            let missing = self.k.saturating_sub(self.found.len() - before);
+            self.take_ties(simd, missing);
+        }
+        self.bound
+    }
+}
+
+impl<E: Element> Collect<'_, E> {
+    /// Lists the steps that hold anything above the bound.
+    #[inline(always)]
+    fn look_up<S: Simd>(&mut self, simd: S) {
+        let bound = Vector::<E, S>::splat(simd, self.bound.value);
         let maxima = self.maxima.chunks_exact(MAXIMA);
-        for ((start, step), maxima) in self.span.steps::<E>().zip(maxima) {
+        self.hits.clear();
+        self.hits.resize(maxima.len(), Hit::default());
+        // Whether a step is one of them is as good as random.
+        let mut end = 0;
+        for (step, pair) in maxima.enumerate() {
+            let [m0, m1] = Own::<E>::load_pair(simd, pair);
+            let groups = in_order::<S, E>(m0.bits_gt(bound), m1.bits_gt(bound));
+            self.hits[end] = Hit { step: step as u32, groups };
+            end += usize::from(groups != 0);
+        }
+        self.hits.truncate(end);
+    }
+
+    /// Raises the bound if most groups above it stand with many others in their step:
+    /// where a row is sorted, all logits of such a step are above the bound. Elsewhere
+    /// that would take longer than to collect a few too many.
+    #[inline(always)]
+    fn raise<S: Simd>(&mut self, simd: S) {
+        let groups: u32 = self.hits.iter().map(|hit| hit.groups.count_ones()).sum();
+        if self.hits.len() * E::PAIR / 4 * 3 < groups as usize {
+            self.scratch.clear();
+            for hit in &*self.hits {
+                let (_, step) = self.span.step::<E>(hit.step as usize, self.step);
+                self.scratch.extend_from_slice(step);
+            }
+            self.bound = of_steps::<S, E>(simd, self.scratch, self.bound, self.k);
+        }
+    }
+
+    /// Takes what is above the bound in the chosen groups.
+    ///
+    /// Logit by logit: that a group is chosen says that one is above, and nearly always
+    /// it is one. A look at every pair of registers instead cannot tell in which of them
+    /// it stands before it gets there, and pays with a misprediction for each.
+    #[inline(always)]
+    fn take_groups<S: Simd, const STEP: usize>(&mut self, simd: S) {
+        let (bound, span) = (self.bound.value, self.span);
+        // Those of the row's last block are behind the others.
+        let row = |at: usize| match at.checked_sub(span.blocks.len()) {
+            None => &span.blocks[at..],
+            Some(at) => &span.last[at..],
+        };
+        for (i, &group) in self.groups.iter().enumerate() {
+            if i * LINES < span.ahead {
+                ahead::prefetch_further(simd, span.blocks, i * LINES, LINES);
+            }
+            // So long, and no longer, that no index needs a check.
+            let bytes = &row(group * E::SIZE)[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
+            let mut above = 0_u32;
+            for i in 0..STEP {
+                let x = E::widen(&bytes[i * E::PAIR * E::SIZE..][..E::SIZE]);
+                above |= u32::from(x > bound) << i;
+            }
+            while above != 0 {
+                let at = above.trailing_zeros() as usize * E::PAIR;
+                let x = E::widen(&bytes[at * E::SIZE..][..E::SIZE]);
+                self.found.push(PackedOf::<E>::new(x, (span.start + group + at) as u32));
+                above &= above - 1;
+            }
+        }
+    }
+
+    /// Takes the first `missing` logits that equal the bound.
+    #[inline(always)]
+    fn take_ties<S: Simd>(&mut self, simd: S, mut missing: usize) {
+        let bound = Vector::<E, S>::splat(simd, self.bound.value);
+        let end = self.span.start + self.span.len;
+        for (i, maxima) in self.maxima.chunks_exact(MAXIMA).enumerate() {
             let [m0, m1] = Own::<E>::load_pair(simd, maxima);
             if !(m0.any_ge(bound) || m1.any_ge(bound)) {
                 continue;
             }
+            let (start, step) = self.span.step::<E>(i, self.step);
             for (i, pair) in step.chunks_exact(E::PAIR * E::SIZE).enumerate() {
                 if missing == 0 {
                     return;
@@ -64,59 +175,18 @@ impl<E: Element> Kernel for Collect<'_, E> {
 
 type Own<E> = <<E as Element>::Lane as Real>::Own;
 
-/// The `k` largest of more candidates than that, lowest indices first among equal ones.
-#[inline(always)]
-pub(crate) fn shrunk<S: Simd, R: Real>(
-    simd: S,
-    candidates: Candidates<R>,
-    k: usize,
-) -> Candidates<R> {
-    let (values, indices) = candidates.into_padded();
-    let bound = bisect::<S, R::Own>(simd, [&values, &[]], k, 0, None);
-    let value = R::Vector::<S>::splat(simd, bound.value);
-    let mut kept = Candidates::new();
-    let pairs = || values.chunks_exact(R::Own::PAIR * R::Own::SIZE);
-    let starts = || (0..indices.len()).step_by(R::Own::PAIR);
-    for (pair, start) in pairs().zip(starts()) {
-        let [x0, x1] = R::Own::load_pair(simd, pair);
-        let bits = in_order::<S, R::Own>(x0.bits_gt(value), x1.bits_gt(value));
-        keep(pair, bits, &indices[start..], &mut kept);
-    }
-    for (pair, start) in pairs().zip(starts()) {
-        let missing = k - kept.len();
-        if missing == 0 {
-            break;
-        }
-        let [x0, x1] = R::Own::load_pair(simd, pair);
-        let bits = in_order::<S, R::Own>(x0.bits_eq(value), x1.bits_eq(value));
-        let bits = lowest(bits & below(indices.len() - start), missing);
-        keep(pair, bits, &indices[start..], &mut kept);
-    }
-    kept
-}
-
-/// Adds the chosen logits of a pair of registers with their indices.
-#[inline(always)]
-fn keep<R: Real>(pair: &[u8], mut bits: u32, indices: &[u32], kept: &mut Candidates<R>) {
-    while bits != 0 {
-        let i = bits.trailing_zeros() as usize;
-        let x = R::Own::widen(&pair[i * R::Own::SIZE..][..R::Own::SIZE]);
-        kept.push(x, indices[i] as usize);
-        bits &= bits - 1;
-    }
-}
-
 /// Adds the chosen logits of a pair of registers, the first of which has index `start`.
 #[inline(always)]
 fn take<E: Element>(
     pair: &[u8],
     mut bits: u32,
     start: usize,
-    found: &mut Candidates<E::Lane>,
+    found: &mut Vec<PackedOf<E>>,
 ) {
     while bits != 0 {
         let i = bits.trailing_zeros() as usize;
-        found.push(E::widen(&pair[i * E::SIZE..][..E::SIZE]), start + i);
+        let x = E::widen(&pair[i * E::SIZE..][..E::SIZE]);
+        found.push(PackedOf::<E>::new(x, (start + i) as u32));
         bits &= bits - 1;
     }
 }

@@ -6,32 +6,33 @@
 //! # Method
 //! While a row is read, [`sketch`] keeps the lane-wise maxima of groups of logits: one
 //! `max` operation on a register. If `k` groups have a maximum above some value, then at
-//! least `k` logits are above it, so a value that is reached by few more than `k` of the
-//! maxima is a proved lower bound that few logits reach. [`bound`] finds one by
+//! least `k` logits are above it, so a value that is exceeded by few more than `k` of
+//! the maxima is a proved lower bound that few logits exceed. [`bound`] finds one by
 //! bisection on the order of the numbers, counting a register at a time. [`collect`]
-//! reads the groups again that reach it, from the cache: about `k` of them hold
-//! anything. [`order`] sorts what they held.
+//! reads the groups again that exceed it, from the cache: about `k` of them. [`order`]
+//! sorts what it finds.
 //!
 //! A row is read in spans. What a span has shown to be too small is out of question in
-//! the next ones, from the start; a span's worst case is bounded whatever the row:
+//! the next ones from the start. Whatever the row, a span's cost is bounded:
 //!
+//! * Rows whose largest logits lie together, such as ascending ones: their groups hold
+//!   nothing but candidates. The bisection goes on over the groups themselves, which are
+//!   few (see [`bound`]).
 //! * Many equal logits at the bound (all equal, two values, 16-bit logits, a masked
-//!   row): a bound that only ties could reach is no bound to collect at. Logits above
-//!   it are collected, and of those that equal it as many as are missing, lowest index
-//!   first, where the search for them ends.
-//! * More found than wanted (rows in ascending order, whose groups hold nothing but
-//!   candidates): the same bisection, to the end, over what was found.
+//!   row): logits above it are collected, and of those that equal it as many as are
+//!   missing, lowest index first, where the search for them ends.
 //! * `k` beyond the sketch's reach, more than half of its maxima: the bisection counts
-//!   the logits themselves; they are in the cache. Each step counts 16 logits with one
-//!   comparison, and about 12 of at most 32 (64-bit: 64) are needed. Quickselect of
-//!   pairs of logit and index was not tried: it moves what this only counts.
+//!   the logits themselves, which are in the cache. A step counts a register with one
+//!   comparison, and about 12 steps (at most 32, or 64 for 64 bits) are needed.
+//!   Quickselect would move what this only counts.
+//! * More found than wanted all the same, for which it takes a row made for it: a
+//!   quickselect of what was found, at most a group for each maximum above the bound.
 //!
 //! The result is a set with an order, both exact: how a row was cut into spans and by
 //! whom they were read has no say in it.
 #![forbid(unsafe_code)]
 
 mod bound;
-mod candidates;
 mod collect;
 mod order;
 pub(crate) mod packed;
@@ -40,36 +41,33 @@ mod span;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use candidates::Candidates;
 pub(crate) use span::Span;
 
-use collect::{Collect, shrunk};
+use collect::{Collect, Hit};
 use packed::Packed;
 
 use crate::element::{Element, Real};
-use crate::simd::{Kernel, Simd};
 
-/// A chosen logit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pick {
-    /// The logit.
-    pub logit: f64,
-    /// Where it stands in the row.
-    pub index: u32,
-}
+/// A logit of this type with its index.
+type PackedOf<E> = <<E as Element>::Lane as Real>::Packed;
+
+use crate::simd::{Kernel, Simd};
 
 /// The search for the `k` largest logits of a row, span by span.
 #[derive(Clone, Debug)]
 pub(crate) struct Selection<R: Real> {
     k: usize,
-    /// Found so far; equal ones in the order of their indices.
-    found: Candidates<R>,
+    /// May be among them, of the spans read.
+    found: Vec<R::Packed>,
     /// Logits that come later and are not above this one can't be among the `k`.
     floor: Option<R>,
+    /// A bound of the last row, near which that of a similar row lies.
+    guess: R,
     /// Of the span that is being read.
     maxima: Vec<u8>,
-    coarse: Vec<u8>,
-    sorted: Vec<R::Packed>,
+    scratch: Vec<u8>,
+    hits: Vec<Hit>,
+    groups: Vec<usize>,
     spare: Vec<R::Packed>,
 }
 
@@ -78,11 +76,13 @@ impl<R: Real> Selection<R> {
     pub(crate) fn new() -> Self {
         Self {
             k: 0,
-            found: Candidates::new(),
+            found: Vec::new(),
             floor: None,
+            guess: R::NEG_INFINITY,
             maxima: Vec::new(),
-            coarse: Vec::new(),
-            sorted: Vec::new(),
+            scratch: Vec::new(),
+            hits: Vec::new(),
+            groups: Vec::new(),
             spare: Vec::new(),
         }
     }
@@ -95,32 +95,34 @@ impl<R: Real> Selection<R> {
         self.maxima.clear();
     }
 
-    /// Where [`sketch`] puts the maxima of the span that is being read.
-    pub(crate) fn maxima(&mut self) -> &mut Vec<u8> {
-        &mut self.maxima
+    /// How [`sketch`] is to look at the span that is being read: the length of a group,
+    /// and where the maxima go.
+    pub(crate) fn sketching(&mut self) -> (usize, &mut Vec<u8>) {
+        (sketch::step_for(self.k), &mut self.maxima)
     }
 
     /// What has been found, taken out: all that counts of the spans read.
-    pub(crate) fn take_found(&mut self) -> Candidates<R> {
-        std::mem::replace(&mut self.found, Candidates::new())
+    pub(crate) fn take_found(&mut self) -> Vec<R::Packed> {
+        std::mem::take(&mut self.found)
     }
 
-    /// Adds what was found in later spans.
-    pub(crate) fn absorb(&mut self, later: &Candidates<R>) {
-        self.found.append(later);
+    /// Adds what was found in other spans.
+    pub(crate) fn absorb(&mut self, found: &[R::Packed]) {
+        self.found.extend_from_slice(found);
     }
 
-    /// Whether so much was found that to sort it all would take longer than to find
-    /// the `k` largest first.
-    fn is_overfull(&self) -> bool {
-        self.found.len() > self.k + self.k / 4 + 64
+    /// The largest logits, once [`Finish`] has put them in order. Zeros have lost
+    /// their signs.
+    pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (R, usize)> {
+        self.found.iter().map(|packed| (packed.value(), packed.index() as usize))
     }
 
-    /// Keeps the `k` largest of what was found, if it is overfull.
-    #[inline(always)]
-    fn shrink<S: Simd>(&mut self, simd: S) {
-        if self.is_overfull() {
-            self.found = shrunk(simd, self.take_found(), self.k);
+    /// Drops what is not among the largest, if that is so much that it would be in the
+    /// way.
+    fn shrink(&mut self) {
+        if self.found.len() > self.k + self.k / 4 + 64 {
+            self.found.select_nth_unstable(self.k - 1);
+            self.found.truncate(self.k);
         }
     }
 }
@@ -138,20 +140,23 @@ impl<E: Element> Kernel for Settle<'_, E> {
     fn run<S: Simd>(self, simd: S) {
         let selection = self.selection;
         let before = selection.found.len();
-        let bound = bound::of_span::<S, E>(
-            simd,
-            &self.span,
-            &selection.maxima,
-            &mut selection.coarse,
-            selection.k,
-            selection.floor,
-        );
-        Collect::<E> {
-            span: &self.span,
-            maxima: &selection.maxima,
-            k: selection.k,
+        let (span, k, floor) = (&self.span, selection.k, selection.floor);
+        let search = bound::Search { k, floor, guess: selection.guess };
+        let (maxima, scratch) = (&selection.maxima, &mut selection.scratch);
+        let bound = bound::of_span::<S, E>(simd, span, maxima, scratch, search);
+        if floor.is_none() {
+            selection.guess = bound.value;
+        }
+        let bound = Collect::<E> {
+            span,
+            step: sketch::step_for(k),
+            maxima,
+            k,
             bound,
             found: &mut selection.found,
+            hits: &mut selection.hits,
+            groups: &mut selection.groups,
+            scratch,
         }
         .run(simd);
         selection.maxima.clear();
@@ -159,32 +164,28 @@ impl<E: Element> Kernel for Settle<'_, E> {
         if selection.found.len() - before >= selection.k {
             selection.floor = Some(bound.value);
         }
-        selection.shrink(simd);
+        selection.shrink();
     }
 }
 
 /// Puts the largest logits of a row, all of whose spans are settled, in order.
 pub(crate) struct Finish<'a, R: Real> {
     pub(crate) selection: &'a mut Selection<R>,
-    pub(crate) picks: &'a mut Vec<Pick>,
+    /// Whether the order is that of the indices instead.
+    pub(crate) by_index: bool,
 }
 
 impl<R: Real> Kernel for Finish<'_, R> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(self, _: S) {
         let selection = self.selection;
-        selection.shrink(simd);
-        let sorted = &mut selection.sorted;
-        sorted.clear();
-        sorted.extend(selection.found.iter().map(|(x, index)| R::Packed::new(x, index)));
-        order::sort(sorted, &mut selection.spare);
-        sorted.truncate(selection.k);
-        self.picks.extend(
-            sorted
-                .iter()
-                .map(|packed| Pick { logit: packed.value().to_f64(), index: packed.index() }),
-        );
+        selection.shrink();
+        order::sort(&mut selection.found, &mut selection.spare);
+        selection.found.truncate(selection.k);
+        if self.by_index {
+            selection.found.sort_unstable_by_key(|packed| packed.index());
+        }
     }
 }

@@ -7,6 +7,8 @@ pub trait Ordered: Copy {
     /// Larger for larger numbers, one more for the next number. That of -0 is one below
     /// that of 0.
     fn place(self) -> u64;
+    /// Places in a thirty-second of a power of two.
+    const STRIDE: u64;
     /// Undoes `place`.
     fn at_place(place: u64) -> Self;
 }
@@ -14,6 +16,7 @@ pub trait Ordered: Copy {
 macro_rules! ordered {
     ($float:ident, $bits:ident) => {
         impl Ordered for $float {
+            const STRIDE: u64 = 1 << ($float::MANTISSA_DIGITS - 1 - 5);
             #[inline(always)]
             fn place(self) -> u64 {
                 let bits = self.to_bits();

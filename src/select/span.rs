@@ -1,6 +1,5 @@
 //! A stretch of a row that lies in memory to be read again.
 
-use super::sketch::STEP;
 use crate::element::Element;
 
 /// A stretch of a row: whole blocks, and the last one of the row, which is filled up to
@@ -12,16 +11,22 @@ pub(crate) struct Span<'a> {
     pub(crate) start: usize,
     /// Logits, without those that fill up.
     pub(crate) len: usize,
+    /// Cache lines behind the blocks, beyond those that reading them has asked for, that
+    /// are worth asking for while the span is searched.
+    pub(crate) ahead: usize,
 }
 
 impl Span<'_> {
-    /// The pairs of registers that each step of the sketch covers, and the index of
-    /// their first logit.
+    /// The registers of step `i` of the sketch, `step` pairs but for the last one, and
+    /// the index of their first logit.
     #[inline(always)]
-    pub(crate) fn steps<E: Element>(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        let len = STEP * E::PAIR;
-        let steps = self.blocks.chunks(len * E::SIZE).chain(self.last.chunks(len * E::SIZE));
-        let start = self.start;
-        steps.enumerate().map(move |(i, bytes)| (start + i * len, bytes))
+    pub(crate) fn step<E: Element>(&self, i: usize, step: usize) -> (usize, &[u8]) {
+        let len = step * E::PAIR * E::SIZE;
+        let at = i * len;
+        let bytes = match at.checked_sub(self.blocks.len()) {
+            None => &self.blocks[at..at + len],
+            Some(at) => &self.last[at..self.last.len().min(at + len)],
+        };
+        (self.start + i * step * E::PAIR, bytes)
     }
 }
