@@ -7,9 +7,9 @@ mod dense;
 mod pairs;
 mod reader;
 mod tasks;
-mod top;
 #[cfg(test)]
 mod tests;
+mod top;
 
 pub use dense::{Dense, Destination};
 pub use pairs::{Pairs, for_common_element};

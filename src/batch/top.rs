@@ -50,7 +50,10 @@ impl<'a> Top<'a> {
         let count = rows * self.k;
         let bytes = count * size;
         Top {
-            values: self.values.split_off_mut(..bytes.min(self.values.len())).unwrap_or_default(),
+            values: self
+                .values
+                .split_off_mut(..bytes.min(self.values.len()))
+                .unwrap_or_default(),
             ids: self.ids.split_off_mut(..count.min(self.ids.len())).unwrap_or_default(),
             log_probs: self
                 .log_probs
@@ -74,7 +77,9 @@ impl<'a> Top<'a> {
         if part.nan {
             own.ids.fill(-1);
             for cells in [own.values, own.log_probs] {
-                cells.chunks_exact_mut(size).for_each(|cell| R::from_f64(f64::NAN).write(cell));
+                cells
+                    .chunks_exact_mut(size)
+                    .for_each(|cell| R::from_f64(f64::NAN).write(cell));
             }
             return;
         }

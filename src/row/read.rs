@@ -105,8 +105,7 @@ impl Stretch<'_> {
         let rest = len % BLOCK;
         let blocks = &row[self.start * E::SIZE..(self.end - rest) * E::SIZE];
         let last = &self.scratch[0][..rest.next_multiple_of(E::PAIR) * E::SIZE];
-        let ahead = blocks.len() / 64;
-        Some(Span { blocks, last, start: self.start, len, ahead })
+        Some(Span { blocks, last, start: self.start, len })
     }
 }
 

@@ -52,7 +52,9 @@ impl<R: Real> Search<R> {
         if next >= end || next.is_multiple_of(KEPT * BLOCK) {
             let start = (next - 1) / (KEPT * BLOCK) * (KEPT * BLOCK);
             let len = end.min(next) - start;
-            let span = Span { blocks: &self.kept, last: &[], start, len, ahead: 0 };
+            let whole = len / BLOCK * BLOCK * E::SIZE;
+            let (blocks, last) = self.kept.split_at(whole);
+            let span = Span { blocks, last, start, len };
             simd.apart(Settle::<E> { selection: &mut self.selection, span });
             self.kept.clear();
         }

@@ -35,8 +35,7 @@ pub(crate) struct LogProbs {
 impl LogProbs {
     /// In nats times `scale`; NaN for rows that are not valid.
     pub(crate) fn new(part: &Part, temperature: f64, scale: f64) -> Self {
-        let log_total =
-            if part.kind() == Kind::Valid { part.log_total() } else { f64::NAN };
+        let log_total = if part.kind() == Kind::Valid { part.log_total() } else { f64::NAN };
         Self { max: part.max, temperature, log_total, scale }
     }
 

@@ -5,12 +5,10 @@ use super::packed::Packed;
 use super::sketch::{LONG, MAXIMA, SHORT};
 use super::{PackedOf, Span};
 use crate::element::{Element, Real, Vector};
-use crate::simd::{Kernel, Lanes, Simd, ahead};
+use crate::simd::{Kernel, Lanes, Simd};
 
 /// Up to so many groups of a step are looked at one by one.
 const FEW: usize = 4;
-/// Cache lines that are asked for with each group.
-const LINES: usize = 2;
 
 /// A step of the sketch with groups that exceed a bound.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,9 +64,9 @@ impl<E: Element> Kernel for Collect<'_, E> {
             }
         }
         if self.step == LONG {
-            self.take_groups::<S, LONG>(simd);
+            self.take_groups::<LONG>();
         } else {
-            self.take_groups::<S, SHORT>(simd);
+            self.take_groups::<SHORT>();
         }
         if self.bound.ties {
             let missing = self.k.saturating_sub(self.found.len() - before);
@@ -117,19 +115,17 @@ impl<E: Element> Collect<'_, E> {
     ///
     /// Logit by logit: that a group is chosen says that one is above, and nearly always
     /// it is one. A look at every pair of registers instead cannot tell in which of them
-    /// it stands before it gets there, and pays with a misprediction for each.
+    /// it stands before it gets there, and pays with a misprediction for each. To ask for
+    /// lines of the next row meanwhile made no difference.
     #[inline(always)]
-    fn take_groups<S: Simd, const STEP: usize>(&mut self, simd: S) {
+    fn take_groups<const STEP: usize>(&mut self) {
         let (bound, span) = (self.bound.value, self.span);
         // Those of the row's last block are behind the others.
         let row = |at: usize| match at.checked_sub(span.blocks.len()) {
             None => &span.blocks[at..],
             Some(at) => &span.last[at..],
         };
-        for (i, &group) in self.groups.iter().enumerate() {
-            if i * LINES < span.ahead {
-                ahead::prefetch_further(simd, span.blocks, i * LINES, LINES);
-            }
+        for &group in &*self.groups {
             // So long, and no longer, that no index needs a check.
             let bytes = &row(group * E::SIZE)[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
             let mut above = 0_u32;
@@ -177,12 +173,7 @@ type Own<E> = <<E as Element>::Lane as Real>::Own;
 
 /// Adds the chosen logits of a pair of registers, the first of which has index `start`.
 #[inline(always)]
-fn take<E: Element>(
-    pair: &[u8],
-    mut bits: u32,
-    start: usize,
-    found: &mut Vec<PackedOf<E>>,
-) {
+fn take<E: Element>(pair: &[u8], mut bits: u32, start: usize, found: &mut Vec<PackedOf<E>>) {
     while bits != 0 {
         let i = bits.trailing_zeros() as usize;
         let x = E::widen(&pair[i * E::SIZE..][..E::SIZE]);

@@ -11,9 +11,6 @@ pub(crate) struct Span<'a> {
     pub(crate) start: usize,
     /// Logits, without those that fill up.
     pub(crate) len: usize,
-    /// Cache lines behind the blocks, beyond those that reading them has asked for, that
-    /// are worth asking for while the span is searched.
-    pub(crate) ahead: usize,
 }
 
 impl Span<'_> {

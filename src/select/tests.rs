@@ -58,7 +58,10 @@ fn rows(len: usize) -> Vec<(&'static str, Vec<f64>)> {
         ("masked", row(&mut |i, _| if i % 1009 == 8 { i as f64 * step } else { none })),
         ("half masked", row(&mut |i, random| if i % 2 == 0 { none } else { random.normal() })),
         ("nothing", row(&mut |_, _| none)),
-        ("infinite", row(&mut |i, random| if i % 3 == 0 { f64::INFINITY } else { random.normal() })),
+        (
+            "infinite",
+            row(&mut |i, random| if i % 3 == 0 { f64::INFINITY } else { random.normal() }),
+        ),
         ("zeros", row(&mut |i, _| if i % 2 == 0 { -0.0 } else { 0.0 })),
         ("signs", row(&mut |_, random| [-1e-38, -0.0, 0.0, 1e-38][random.below(4)])),
         ("one group", row(&mut |i, _| if i % 32 == 5 { i as f64 } else { none })),
@@ -175,8 +178,7 @@ fn gathered_rows_are_searched_alike() {
             for k in [1, 50, 1000, 20_000] {
                 let k = k.min(len);
                 for plan in [Plan::Largest, Plan::Weights] {
-                    let found =
-                        select::<BFloat16>(isa, plan, &gathered, k, &mut searches);
+                    let found = select::<BFloat16>(isa, plan, &gathered, k, &mut searches);
                     for ((found, bytes), (name, _)) in found.iter().zip(&bytes).zip(&rows) {
                         let expected = expected::<BFloat16>(bytes, k);
                         assert!(found == &expected, "{isa:?} {name} {len}: {k}");

@@ -27,15 +27,6 @@ pub(crate) fn prefetch<S: Simd>(simd: S, bytes: &[u8]) {
     }
 }
 
-/// Asks for `count` lines after the first `skip` of those behind `bytes` that the pass
-/// over them has not asked for.
-#[inline(always)]
-pub(crate) fn prefetch_further<S: Simd>(simd: S, bytes: &[u8], skip: usize, count: usize) {
-    for line in skip..skip + count {
-        simd.prefetch_to_second_level(bytes, bytes.len() + FAR + line * CACHE_LINE);
-    }
-}
-
 /// As `prefetch` in a pass over bytes that have been read before, `distance` of them: what
 /// that pass has asked for is not asked for again.
 #[inline(always)]

@@ -19,6 +19,7 @@ from logitkit.reference.divergences import (
 )
 from logitkit.reference.losses import binary_cross_entropy, cross_entropy
 from logitkit.reference.probabilities import log_softmax, softmax
+from logitkit.reference.selection import topk
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
 
@@ -41,6 +42,7 @@ __all__ = [
     "softmax",
     "temperature_for_entropy",
     "token_stats",
+    "topk",
     "total_variation",
     "varentropy",
 ]

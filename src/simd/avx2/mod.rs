@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
 use super::isa::define_token;
+use super::{Kernel, Simd};
 
 /// Runs intrinsics in a place where the token, or a register made through it,
 /// is at hand.
