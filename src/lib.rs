@@ -6,7 +6,8 @@
 //! bindings   Python's arguments to typed rows; the GIL released; errors mapped
 //!   batch    rows, and chunks of few long rows, over the threads
 //!     row    one file per statistic, over one shared way of reading a row
-//!       math the exponential
+//!       select the largest logits of a row
+//!       math   the exponential
 //!         simd   instruction sets, registers, strided memory: all `unsafe` is here
 //! ```
 //!

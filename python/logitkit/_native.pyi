@@ -107,10 +107,10 @@ def token_stats(
     ignore_index: int | None,
     temperature: _PerRow,
     scale: float,
-    top_ids: NDArray[np.int64] | None,
-    top_log_probs: _Cells | None,
     wide: bool,
     threads: int | None,
+    top_ids: NDArray[np.int64] | None = None,
+    top_log_probs: _Cells | None = None,
 ) -> tuple[
     _Real,  # max
     NDArray[np.int64],  # argmax

@@ -59,7 +59,7 @@ def topk(
     dtype: Literal["bfloat16"] | None = None,
     threads: int | None = None,
 ) -> TopK | TopKLogProbs:
-    r"""The k largest logits of each row, and where they stand.
+    r"""Largest k logits of each row, and where they stand.
 
     Exact, with a rule for equal logits: the lowest index first. Each row is read from memory once,
     with `return_log_probs` too: maxima of groups of logits give a lower bound for the k-th largest,

@@ -382,10 +382,10 @@ def token_stats(
             as_ignore_index(ignore_index),
             as_temperature(temperature, rows.leading),
             as_scale(base),
-            top_ids,
-            None if top_log_probs is None else as_bytes(top_log_probs),
             False,
             as_threads(threads),
+            top_ids,
+            None if top_log_probs is None else as_bytes(top_log_probs),
         )
     )
     shape = rows.leading

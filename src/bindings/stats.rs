@@ -115,6 +115,10 @@ type Fields<'py> = (
 
 /// See the function of this name in Python.
 #[pyfunction]
+#[pyo3(signature = (
+    cells, element, swapped, targets, ignore_index, temperature, scale, wide, threads,
+    top_ids = None, top_log_probs = None,
+))]
 pub(super) fn token_stats<'py>(
     py: Python<'py>,
     cells: Cells<'py>,
@@ -124,10 +128,10 @@ pub(super) fn token_stats<'py>(
     ignore_index: Option<i64>,
     temperature: Temperature<'py>,
     scale: f64,
-    top_ids: Option<OutIds<'py>>,
-    top_log_probs: Option<Out<'py>>,
     wide: bool,
     threads: Option<i64>,
+    top_ids: Option<OutIds<'py>>,
+    top_log_probs: Option<Out<'py>>,
 ) -> PyResult<Fields<'py>> {
     let call = Call::new(cells, element, swapped, temperature, threads)
         .with_targets(targets, ignore_index);

@@ -177,7 +177,9 @@ def test_a_docstring_documents_every_parameter_and_shows_an_example(
     assert ">>> import logitkit" in documented["Examples"]
 
 
-@pytest.mark.parametrize("record", [logitkit.TokenStats, logitkit.CompareStats, logitkit.TopK, logitkit.TopKLogProbs])
+@pytest.mark.parametrize(
+    "record", [logitkit.TokenStats, logitkit.CompareStats, logitkit.TopK, logitkit.TopKLogProbs]
+)
 def test_the_docstring_of_a_record_documents_every_field(record: type) -> None:
     documented = sections(record)["Attributes"]
     fields = re.findall(r"^(\w+) :", documented, flags=re.MULTILINE)

@@ -38,9 +38,7 @@ def _read_arrow(path: Path) -> dict[str, NDArray[Any]]:
 
 def _from_arrow(table: Any) -> dict[str, NDArray[Any]]:
     return {
-        name: np.array(column.to_pylist())
-        if name in {"file", *_LISTS}
-        else column.to_numpy()
+        name: np.array(column.to_pylist()) if name in {"file", *_LISTS} else column.to_numpy()
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
 

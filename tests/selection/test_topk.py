@@ -130,7 +130,9 @@ numbers = st.sampled_from([-np.inf, -1e30, -2.0, -1.5, -0.0, 0.0, 0.5, 1.0, 7.0,
 @settings(deadline=None, max_examples=150)
 @given(
     st.integers(1, 3000).flatmap(
-        lambda n: st.tuples(arrays(np.float64, n, elements=numbers, fill=numbers), st.integers(1, n))
+        lambda n: st.tuples(
+            arrays(np.float64, n, elements=numbers, fill=numbers), st.integers(1, n)
+        )
     ),
     st.sampled_from(list(DTYPES)),
 )

@@ -31,7 +31,6 @@ def csv_writer(file: BinaryIO, columns: Sequence[Column], rows: int) -> Iterator
     callable
         Writes the next rows.
     """
-
     flat = flat_columns(columns)
 
     def write(batch: Batch) -> None:

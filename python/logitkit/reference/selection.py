@@ -60,10 +60,10 @@ def topk(
     if not sorted:
         ids = np.sort(ids, axis=-1)
     values = at(softmax.logits, ids)
+    top = TopK(np.moveaxis(values, -1, rows.axis), np.moveaxis(ids, -1, rows.axis))
     if not return_log_probs:
-        return TopK(np.moveaxis(values, -1, rows.axis), np.moveaxis(ids, -1, rows.axis))
-    log_probs = at(softmax.log_softmax, ids)
-    return TopKLogProbs(*(np.moveaxis(x, -1, rows.axis) for x in (values, ids, log_probs)))
+        return top
+    return TopKLogProbs(*top, np.moveaxis(at(softmax.log_softmax, ids), -1, rows.axis))
 
 
 def largest(softmax: Softmax, k: int) -> NDArray[np.int64]:
