@@ -174,6 +174,12 @@ type Own<E> = <<E as Element>::Lane as Real>::Own;
 /// Adds the chosen logits of a pair of registers, the first of which has index `start`.
 #[inline(always)]
 fn take<E: Element>(pair: &[u8], mut bits: u32, start: usize, found: &mut Vec<PackedOf<E>>) {
+    if bits == below(E::PAIR) {
+        // Where nearly all are wanted.
+        let all = pair.chunks_exact(E::SIZE).map(E::widen).zip(start as u32..);
+        found.extend(all.map(|(x, index)| PackedOf::<E>::new(x, index)));
+        return;
+    }
     while bits != 0 {
         let i = bits.trailing_zeros() as usize;
         let x = E::widen(&pair[i * E::SIZE..][..E::SIZE]);

@@ -140,6 +140,7 @@ impl<E: Element> Kernel for Settle<'_, E> {
     fn run<S: Simd>(self, simd: S) {
         let selection = self.selection;
         let before = selection.found.len();
+        selection.found.reserve(selection.k.min(self.span.len));
         let (span, k, floor) = (&self.span, selection.k, selection.floor);
         let search = bound::Search { k, floor, guess: selection.guess };
         let (maxima, scratch) = (&selection.maxima, &mut selection.scratch);

@@ -44,6 +44,10 @@ pub(crate) fn sort<P: Packed>(items: &mut Vec<P>, spare: &mut Vec<P>) {
             }
         }
         for (pass, places) in (begin..).zip(places) {
+            if places[digit(&items[0], pass)] as usize == items.len() {
+                // Rows of few values differ in few digits.
+                continue;
+            }
             let mut place = 0;
             for count in &mut places[..1 << width] {
                 place += std::mem::replace(count, place);
