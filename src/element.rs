@@ -4,17 +4,20 @@ use crate::error::Error;
 use crate::math::excess::Excess;
 use crate::math::exp2::Exp2;
 use crate::math::jensen_shannon::JensenShannon;
+use crate::select::packed::{Ordered, Packed};
 use crate::simd::portable::{widen_bf16, widen_f16};
 use crate::simd::{Lanes, Simd};
 
 /// The float types that lanes have.
 pub trait Real:
-    Exp2 + Excess + JensenShannon + Copy + PartialOrd + Send + Sync + 'static
+    Exp2 + Excess + JensenShannon + Ordered + Copy + PartialOrd + Send + Sync + 'static
 {
     /// A virtual register of them.
     type Vector<S: Simd>: Lanes<Simd = S, Scalar = Self>;
     /// The element type that holds them as they are.
     type Own: Element<Lane = Self>;
+    /// One of them with its index in a row.
+    type Packed: Packed<Logit = Self>;
     /// Smallest value.
     const NEG_INFINITY: Self;
     /// Powers of two up to this one, and its inverse, can be multiplied in.
@@ -36,6 +39,7 @@ pub trait Real:
 impl Real for f32 {
     type Vector<S: Simd> = S::F32;
     type Own = Float32;
+    type Packed = u64;
     const NEG_INFINITY: Self = f32::NEG_INFINITY;
     const MAX_SCALE: i32 = 100;
     const EPSILON: f64 = f32::EPSILON as f64;
@@ -58,6 +62,7 @@ impl Real for f32 {
 impl Real for f64 {
     type Vector<S: Simd> = S::F64;
     type Own = Float64;
+    type Packed = u128;
     const NEG_INFINITY: Self = f64::NEG_INFINITY;
     const MAX_SCALE: i32 = 500;
     const EPSILON: f64 = f64::EPSILON;

@@ -6,7 +6,8 @@
 //! bindings   Python's arguments to typed rows; the GIL released; errors mapped
 //!   batch    rows, and chunks of few long rows, over the threads
 //!     row    one file per statistic, over one shared way of reading a row
-//!       math the exponential
+//!       select the largest logits of a row
+//!       math   the exponential
 //!         simd   instruction sets, registers, strided memory: all `unsafe` is here
 //! ```
 //!
@@ -21,5 +22,6 @@ pub mod element;
 pub mod error;
 mod math;
 pub mod row;
+pub mod select;
 pub mod simd;
 pub mod threads;

@@ -10,6 +10,7 @@ from logitkit import dist, reference, steps
 from logitkit._compare_stats import CompareStats
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
+from logitkit._topk import TopK, TopKLogProbs
 from logitkit.calibration import Calibration, calibration, fit_temperature
 from logitkit.candidates import Candidates
 from logitkit.config import show_config
@@ -27,6 +28,7 @@ from logitkit.divergences import (
 )
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.probabilities import log_softmax, softmax
+from logitkit.selection import topk
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.summary import Difference, EntropySummary
 from logitkit.targets import log_prob, perplexity, rank
@@ -40,6 +42,8 @@ __all__ = [
     "EntropySummary",
     "TemperatureForEntropy",
     "TokenStats",
+    "TopK",
+    "TopKLogProbs",
     "__version__",
     "binary_cross_entropy",
     "calibration",
@@ -66,6 +70,7 @@ __all__ = [
     "steps",
     "temperature_for_entropy",
     "token_stats",
+    "topk",
     "total_variation",
     "varentropy",
 ]

@@ -539,6 +539,7 @@ impl ForElement for ReadParts<'_> {
             thresholds: &[],
             greater: &mut [],
             parts: self.parts,
+            searches: &mut [],
         });
     }
 }

@@ -28,8 +28,10 @@ pub(crate) mod part;
 pub(crate) mod rank;
 pub(crate) mod read;
 pub(crate) mod scaling;
+pub(crate) mod search;
 pub(crate) mod softmax;
 pub(crate) mod token_stats;
+pub(crate) mod topk;
 pub(crate) mod total_variation;
 pub(crate) mod varentropy;
 
@@ -52,6 +54,7 @@ pub use pair::{Pair, PairPlan, PairStatistic, Terms};
 pub use rank::Rank;
 pub use softmax::Softmax;
 pub use token_stats::{TokenStats, TokenStatsColumns};
+pub use topk::TopK;
 pub use total_variation::TotalVariation;
 pub use varentropy::Varentropy;
 
@@ -82,6 +85,11 @@ impl<T: Send> Columns for Vec<T> {
             Vec::append(self, &mut later);
         }
     }
+}
+
+/// Nothing: for what has other places for its results.
+impl Columns for () {
+    fn append(&mut self, (): Self) {}
 }
 
 /// A statistic of rows.

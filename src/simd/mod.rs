@@ -23,6 +23,7 @@
     reason = "this folder is where unsafe lives; each block says why it holds"
 )]
 
+pub(crate) mod ahead;
 pub(crate) mod isa;
 pub(crate) mod portable;
 mod powers;
@@ -69,6 +70,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn prefetch(self, bytes: &[u8], ahead: usize);
     /// The same, but only as near as the second-level cache.
     fn prefetch_to_second_level(self, bytes: &[u8], ahead: usize);
+    /// Runs `kernel` in a function of its own: compiled once for the set, however many
+    /// kernels have a use for it.
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output;
 }
 
 /// A virtual register: `LEN` lanes of one float type.
@@ -135,6 +139,8 @@ pub trait Lanes: Copy {
     fn any_nan(self) -> bool;
     /// Bit `i` tells whether lane `i` is `== bound`.
     fn bits_eq(self, bound: Self) -> u32;
+    /// Bit `i` tells whether lane `i` is `> bound`; NaN is not.
+    fn bits_gt(self, bound: Self) -> u32;
     /// Zero in every lane.
     fn counter(simd: Self::Simd) -> Self::Counter;
     /// `counter`, one more in the lanes that are `> bound`; NaN is not.

@@ -4,7 +4,7 @@
 //! The arrays have the width of the virtual register, not one lane: a scalar
 //! token was twenty times slower than this.
 
-use super::{Lanes, Simd, powers};
+use super::{Kernel, Lanes, Simd, powers};
 
 /// The token that every machine has.
 #[derive(Clone, Copy)]
@@ -151,6 +151,11 @@ impl Simd for Portable {
     /// Nothing, as above.
     #[inline(always)]
     fn prefetch_to_second_level(self, _: &[u8], _: usize) {}
+
+    #[inline(never)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
 }
 
 /// What `f32` and `f64` share to the letter.
@@ -241,6 +246,10 @@ macro_rules! lanes {
         #[inline(always)]
         fn bits_eq(self, bound: Self) -> u32 {
             (0..$len).fold(0, |bits, i| bits | u32::from(self.0[i] == bound.0[i]) << i)
+        }
+        #[inline(always)]
+        fn bits_gt(self, bound: Self) -> u32 {
+            (0..$len).fold(0, |bits, i| bits | u32::from(self.0[i] > bound.0[i]) << i)
         }
         #[inline(always)]
         fn counter(_: Portable) -> Self::Counter {

@@ -9,43 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from logitkit._arrays import Rows, as_rows
 from logitkit._chains import Chain, OnInvalid, Order, Ties, as_chain, check_valid
 from logitkit._draws import Draws
-from logitkit._parameters import integers
 from logitkit._philox import Stream
 from logitkit.candidates import Candidates
 from logitkit.reference._filtering import run_chain
-from logitkit.reference._softmax import softmax_of, widened
+from logitkit.reference._softmax import widened
 from logitkit.reference.probabilities import in_place
 from logitkit.steps import Step
-
-
-def topk(
-    logits: ArrayLike,
-    k: int,
-    /,
-    *,
-    axis: int = -1,
-    sorted: bool = True,
-    return_log_probs: bool = False,
-    temperature: ArrayLike = 1.0,
-    dtype: Literal["bfloat16"] | None = None,
-    threads: int | None = None,
-) -> Any:
-    """Sort all; in a row with a NaN the values are NaN and the indices -1."""
-    rows = as_rows(logits, axis, dtype)
-    vocab = rows.cells.shape[-2]
-    count = integers(k, "k", f"an int from 1 to {vocab}, the length of the vocabulary axis", 1)
-    if count.ndim or count > vocab:
-        raise ValueError(
-            f"k={k}; expected one int from 1 to {vocab}, the length of the vocabulary axis"
-        )
-    soft = softmax_of(rows, temperature)
-    indices = (-soft.logits).argsort(axis=-1, kind="stable")[..., : int(count)]
-    rankless = np.isnan(soft.max)
-    values = np.where(rankless, np.nan, np.take_along_axis(soft.logits, indices, axis=-1))
-    log_probs = np.take_along_axis(soft.log_softmax, indices, axis=-1)
-    indices = np.where(rankless, -1, indices)
-    found = tuple(np.moveaxis(each, -1, rows.axis) for each in (values, indices, log_probs))
-    return found if return_log_probs else found[:2]
 
 
 def candidates(

@@ -16,8 +16,8 @@ use crate::math::excess::{Excess, wide_excess};
 use crate::math::exp2::{Exp2, Weigher};
 use crate::math::jensen_shannon::{even, mixed};
 use crate::row::blocks::BLOCK;
-use crate::row::moments::{nothing, prefetch};
-use crate::simd::{Lanes, Simd};
+use crate::row::moments::nothing;
+use crate::simd::{Lanes, Simd, ahead};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 
@@ -314,8 +314,8 @@ pub(crate) fn difference_terms<
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {
             if FIRST {
-                prefetch::<S, C, false>(simd, p);
-                prefetch::<S, C, false>(simd, q);
+                ahead::prefetch(simd, p);
+                ahead::prefetch(simd, q);
             }
             let (x, y) = (C::load_pair(simd, p), C::load_pair(simd, q));
             largest = x[1].max(x[0].max(largest));

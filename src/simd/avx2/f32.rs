@@ -128,6 +128,14 @@ impl Lanes for F32 {
         })
     }
     #[inline(always)]
+    fn bits_gt(self, bound: Self) -> u32 {
+        with_token!({
+            let low = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, bound.0);
+            let high = _mm256_cmp_ps::<_CMP_GT_OQ>(self.1, bound.1);
+            (_mm256_movemask_ps(low) | _mm256_movemask_ps(high) << 8) as u32
+        })
+    }
+    #[inline(always)]
     fn counter(_: Avx2) -> Self::Counter {
         let zero = with_token!(_mm256_setzero_si256());
         (zero, zero)

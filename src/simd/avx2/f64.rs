@@ -126,6 +126,14 @@ impl Lanes for F64 {
         })
     }
     #[inline(always)]
+    fn bits_gt(self, bound: Self) -> u32 {
+        with_token!({
+            let low = _mm256_cmp_pd::<_CMP_GT_OQ>(self.0, bound.0);
+            let high = _mm256_cmp_pd::<_CMP_GT_OQ>(self.1, bound.1);
+            (_mm256_movemask_pd(low) | _mm256_movemask_pd(high) << 4) as u32
+        })
+    }
+    #[inline(always)]
     fn counter(_: Avx2) -> Self::Counter {
         let zero = with_token!(_mm256_setzero_si256());
         (zero, zero)

@@ -108,6 +108,10 @@ impl Lanes for F64 {
         u32::from(with_token!(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(self.0, bound.0)))
     }
     #[inline(always)]
+    fn bits_gt(self, bound: Self) -> u32 {
+        u32::from(with_token!(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, bound.0)))
+    }
+    #[inline(always)]
     fn counter(_: Avx512) -> __m512i {
         with_token!(_mm512_setzero_si512())
     }

@@ -303,6 +303,7 @@ on_every_register! {
         assert!(!zero.any_nan() && nan.any_nan(), "{isa:?}");
         assert!(!nan.any_ge(zero) && !zero.any_ge(nan) && zero.any_ge(zero), "{isa:?}");
         assert_eq!((nan.bits_eq(nan), zero.bits_eq(nan)), (0, 0), "{isa:?}");
+        assert_eq!((nan.bits_gt(zero), zero.bits_gt(nan)), (0, 0), "{isa:?}");
         for i in 0..T::Register::<S>::LEN {
             for value in T::SPECIAL {
                 let mut x = vec![T::from_f64(-1.0); T::Register::<S>::LEN];
@@ -312,6 +313,8 @@ on_every_register! {
                 assert_eq!(register.any_ge(zero), value.to_f64() >= 0.0, "{isa:?} {x:?}");
                 let equal = u32::from(value.to_f64() == 0.0) << i;
                 assert_eq!(register.bits_eq(zero), equal, "{isa:?} {x:?}");
+                let greater = u32::from(value.to_f64() > 0.0) << i;
+                assert_eq!(register.bits_gt(zero), greater, "{isa:?} {x:?}");
             }
         }
         let ramp = ramp::<S, T>();
