@@ -21,23 +21,34 @@ _STORAGE = {"bfloat16": "uint16"}
 class Statistic:
     """One call of the public API: a function, with or without targets.
 
-    One with a value for every logit names the argument that takes the place for them.
+    One with a value for every logit names the argument that takes the place for them. `k` of the
+    largest logits are wanted, if any: all that `topk` gives, a part of what `token_stats` does.
     """
 
     name: str
     function: str
     targets: bool = False
     place: str | None = None
+    k: int | None = None
 
     def bind(self, module: ModuleType, logits: "Logits", **arguments: Any) -> Callable[[], object]:
         """The call as `module` (logitkit or its reference) offers it."""
-        positional = (logits.values, logits.targets) if self.targets else (logits.values,)
+        positional: tuple[Any, ...] = (logits.values,)
+        if self.targets:
+            positional = (logits.values, logits.targets)
         if logits.dtype == "bfloat16":
             arguments["dtype"] = "bfloat16"
         if self.place is not None:
             arguments[self.place] = logits.place
+        if self.k is not None and self.function == "topk":
+            positional = (logits.values, self.k)
+        elif self.k is not None:
+            arguments["top_k"] = self.k
         return partial(getattr(module, self.function), *positional, **arguments)
 
+
+TOP_K = (1, 10, 50, 256, 1000)
+TOP_K_NAMES = frozenset(f"topk {k}" for k in TOP_K)
 
 STATISTICS = (
     Statistic("logsumexp", "logsumexp"),
@@ -50,6 +61,8 @@ STATISTICS = (
     Statistic("cross_entropy", "cross_entropy", targets=True),
     Statistic("cross_entropy with gradient", "cross_entropy", targets=True, place="grad_out"),
     Statistic("log_softmax", "log_softmax", place="out"),
+    *(Statistic(f"topk {k}", "topk", k=k) for k in TOP_K),
+    Statistic("token_stats with top 50", "token_stats", k=50),
 )
 
 

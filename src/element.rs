@@ -3,21 +3,31 @@
 use crate::error::Error;
 use crate::math::excess::Excess;
 use crate::math::exp2::Exp2;
+use crate::math::jensen_shannon::JensenShannon;
+use crate::select::packed::{Ordered, Packed};
 use crate::simd::portable::{widen_bf16, widen_f16};
 use crate::simd::{Lanes, Simd};
 
 /// The float types that lanes have.
-pub trait Real: Exp2 + Excess + Copy + PartialOrd + Send + Sync + 'static {
+pub trait Real:
+    Exp2 + Excess + JensenShannon + Ordered + Copy + PartialOrd + Send + Sync + 'static
+{
     /// A virtual register of them.
     type Vector<S: Simd>: Lanes<Simd = S, Scalar = Self>;
     /// The element type that holds them as they are.
     type Own: Element<Lane = Self>;
+    /// One of them with its index in a row.
+    type Packed: Packed<Logit = Self>;
     /// Smallest value.
     const NEG_INFINITY: Self;
     /// Powers of two up to this one, and its inverse, can be multiplied in.
     const MAX_SCALE: i32;
-    /// An error in a log-ratio that is this share of it can be left in.
+    /// Distance of 1 and the next larger.
+    const EPSILON: f64;
+    /// Errors of log-ratios that are this share of them, or less, change no sides.
     const CLOSE: f64;
+    /// A relative error of a divergence that can be left in.
+    const TOLERANCE: f64;
     /// Exactly.
     fn to_f64(self) -> f64;
     /// Rounded to nearest.
@@ -29,9 +39,12 @@ pub trait Real: Exp2 + Excess + Copy + PartialOrd + Send + Sync + 'static {
 impl Real for f32 {
     type Vector<S: Simd> = S::F32;
     type Own = Float32;
+    type Packed = u64;
     const NEG_INFINITY: Self = f32::NEG_INFINITY;
     const MAX_SCALE: i32 = 100;
-    const CLOSE: f64 = 1e-7;
+    const EPSILON: f64 = f32::EPSILON as f64;
+    const CLOSE: f64 = 1e-4;
+    const TOLERANCE: f64 = 5e-7;
     #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(self)
@@ -49,9 +62,12 @@ impl Real for f32 {
 impl Real for f64 {
     type Vector<S: Simd> = S::F64;
     type Own = Float64;
+    type Packed = u128;
     const NEG_INFINITY: Self = f64::NEG_INFINITY;
     const MAX_SCALE: i32 = 500;
-    const CLOSE: f64 = 1e-14;
+    const EPSILON: f64 = f64::EPSILON;
+    const CLOSE: f64 = 1e-7;
+    const TOLERANCE: f64 = 5e-13;
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self

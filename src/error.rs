@@ -83,6 +83,11 @@ pub enum Error {
         /// Bytes of the type.
         expected: usize,
     },
+    /// Rows too long for the places in them to be counted in 32 bits.
+    RowTooLong {
+        /// Their length.
+        vocab: usize,
+    },
     /// No vocabulary axis, or an empty one.
     EmptyVocabulary,
     /// Stopped on request (Ctrl-C).
@@ -152,6 +157,12 @@ impl fmt::Display for Error {
             Error::BadItemSize { element, given, expected } => {
                 write!(f, "{element} elements have {expected} bytes, got {given}")
             }
+            Error::RowTooLong { vocab } => write!(
+                f,
+                "the largest of {vocab} logits in a row are asked for: expected at most {} logits; \
+                 split the rows",
+                u32::MAX
+            ),
             Error::EmptyVocabulary => f.write_str(
                 "the vocabulary axis is empty: expected at least one logit in a row",
             ),

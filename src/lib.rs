@@ -5,10 +5,11 @@
 //! ```text
 //! bindings   Python's arguments to typed rows; the GIL released; errors mapped
 //!   batch    rows, and chunks of few long rows, over the threads
-//!     row, weights
-//!            one file per statistic, over one shared way of reading a row: of logits,
-//!            of weights
-//!       math the exponential, the logarithm
+//!     row    one file per statistic, over one shared way of reading a row
+//!     weights
+//!            the same for rows of weights instead of logits
+//!       select the largest logits of a row
+//!       math   the exponential, the logarithm
 //!         simd   instruction sets, registers, strided memory: all `unsafe` is here
 //! ```
 //!
@@ -23,6 +24,7 @@ pub mod element;
 pub mod error;
 mod math;
 pub mod row;
+pub mod select;
 pub mod simd;
 pub mod threads;
 pub mod weights;

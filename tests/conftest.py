@@ -1,9 +1,10 @@
 """What every test may use: each instruction set that this machine has."""
 
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
-from logitkit import _native
+from logitkit import _native, reference
 
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
 
@@ -28,3 +29,10 @@ def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
     assert _native.instruction_sets()[1] == name, "the switch did not take"
     yield name
     _native.use_instruction_set(None)
+
+
+@pytest.fixture(params=[reference], ids=lambda module: module.__name__)
+def implementation(request: pytest.FixtureRequest) -> ModuleType:
+    """Whatever filters and samples: each must give what the tables say."""
+    module: ModuleType = request.param
+    return module

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..workloads import Logits, Statistic
+from ..workloads import TOP_K_NAMES, Logits, Statistic
 from .peer import Peer
 
 
 class Jax(Peer):
     name = "JAX"
     package = "jax"
-    statistics = frozenset({"logsumexp", "entropy", "varentropy", "log_prob", "rank"})
+    statistics = TOP_K_NAMES | {"logsumexp", "entropy", "varentropy", "log_prob", "rank"}
     # float64 is off in JAX unless the whole process turns it on.
     dtypes = ("float32", "bfloat16")
 
@@ -42,7 +42,11 @@ class Jax(Peer):
         def rank(x: Any, targets: Any) -> Any:
             return (x > jnp.take_along_axis(x, targets[:, None], axis=-1)).sum(axis=-1) + 1
 
+        def top(x: Any, _: Any) -> Any:
+            return jax.lax.top_k(x, statistic.k)
+
         formulas = {
+            **dict.fromkeys(TOP_K_NAMES, top),
             "logsumexp": logsumexp,
             "entropy": entropy,
             "varentropy": varentropy,

@@ -8,7 +8,7 @@ import numpy as np
 from logitkit import reference
 from numpy.typing import NDArray
 
-from ..workloads import DTYPES, STATISTICS, Logits, Statistic
+from ..workloads import DTYPES, STATISTICS, TOP_K, Logits, Statistic
 from .peer import Peer
 
 _Array = NDArray[Any]
@@ -46,15 +46,23 @@ def _log_prob(x: _Array, targets: _Array) -> _Array:
     return np.take_along_axis(_log_softmax(x), targets[:, None], axis=-1)[:, 0]
 
 
+def _top(k: int, x: _Array, _: _Array) -> tuple[_Array, _Array]:
+    found = np.argpartition(x, -k, axis=-1)[..., -k:]
+    values = np.take_along_axis(x, found, axis=-1)
+    order = np.argsort(-values, axis=-1)
+    return np.take_along_axis(values, order, axis=-1), np.take_along_axis(found, order, axis=-1)
+
+
 class NumPy(Peer):
     """The textbook formulas, in the precision of the logits."""
 
     name = "NumPy"
     package = "numpy"
-    _formulas: ClassVar[dict[str, Callable[[_Array, _Array], _Array]]] = {
+    _formulas: ClassVar[dict[str, Callable[[_Array, _Array], object]]] = {
         "logsumexp": _logsumexp,
         "entropy": _entropy,
         "log_prob": _log_prob,
+        **{f"topk {k}": partial(_top, k) for k in TOP_K},
     }
     statistics = frozenset(_formulas)
     dtypes = ("float32", "float64")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..workloads import Logits, Statistic
+from ..workloads import TOP_K_NAMES, Logits, Statistic
 from .peer import Peer
 
 _Formula = Callable[[Any, Any], Any]
@@ -74,6 +74,10 @@ def _formulas() -> dict[str, _Formula]:
     }
 
 
+def _top(k: int) -> _Formula:
+    return lambda x, _: x.topk(k, -1)
+
+
 def _tensor(logits: Logits) -> Any:
     import torch
 
@@ -96,6 +100,7 @@ class TorchEager(Peer):
             "rank",
             "token_stats with targets",
             "varentropy",
+            *TOP_K_NAMES,
         }
     )
     dtypes = ("float32", "bfloat16")
@@ -107,7 +112,8 @@ class TorchEager(Peer):
         import torch
 
         torch.set_num_threads(threads)
-        formula = self._prepare(_formulas()[statistic.name])
+        formula = _top(statistic.k) if statistic.k is not None else _formulas()[statistic.name]
+        formula = self._prepare(formula)
         call = partial(formula, _tensor(logits), torch.from_numpy(logits.targets))
         call()
         return call
@@ -118,8 +124,8 @@ class TorchEager(Peer):
 
 class TorchCompiled(TorchEager):
     name = "torch.compile"
-    # Its graphs hold no call of autograd.
-    statistics = TorchEager.statistics - {"cross_entropy with gradient"}
+    # Its graphs hold no call of autograd, and a topk is the one of eager mode there.
+    statistics = TorchEager.statistics - {"cross_entropy with gradient"} - TOP_K_NAMES
 
     def _prepare(self, formula: _Formula) -> _Formula:
         import torch

@@ -6,11 +6,13 @@ from one read of memory. `logitkit.dist` has the entropies of what is not logits
 counts and samples. `logitkit.reference` has the same functions in plain NumPy.
 """
 
-from logitkit import dist, reference
+from logitkit import dist, reference, steps
 from logitkit._compare_stats import CompareStats
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
+from logitkit._topk import TopK, TopKLogProbs
 from logitkit.calibration import Calibration, calibration, fit_temperature
+from logitkit.candidates import Candidates
 from logitkit.config import show_config
 from logitkit.control import (
     TemperatureForEntropy,
@@ -26,6 +28,7 @@ from logitkit.divergences import (
 )
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.probabilities import log_softmax, softmax
+from logitkit.selection import topk
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.summary import Difference, EntropySummary
 from logitkit.targets import log_prob, perplexity, rank
@@ -33,11 +36,14 @@ from logitkit.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
     "Calibration",
+    "Candidates",
     "CompareStats",
     "Difference",
     "EntropySummary",
     "TemperatureForEntropy",
     "TokenStats",
+    "TopK",
+    "TopKLogProbs",
     "__version__",
     "binary_cross_entropy",
     "calibration",
@@ -61,8 +67,10 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "softmax",
+    "steps",
     "temperature_for_entropy",
     "token_stats",
+    "topk",
     "total_variation",
     "varentropy",
 ]

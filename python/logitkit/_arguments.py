@@ -157,6 +157,17 @@ def as_ignore_index(ignore_index: int | None) -> int | None:
     return value
 
 
+def as_count(k: int, rows: Rows | None, name: str) -> int:
+    """Check how many tokens of each row are wanted; `rows` are None if not yet known."""
+    vocab = None if rows is None else rows.cells.shape[-2]
+    up_to = "" if vocab is None else f" <= {vocab}, the length of the vocabulary axis"
+    expected = f"1 <= {name}{up_to}"
+    value = _as_int(k, name, f"an int, {expected}")
+    if value < 1 or (vocab is not None and value > vocab):
+        raise ValueError(f"{name}={value}; expected {expected}")
+    return value
+
+
 def as_threads(threads: int | None) -> int | None:
     """Check a number of threads; None for the package's setting."""
     if threads is None:

@@ -13,6 +13,9 @@ Functions with a value for every logit fill ``out``, the bytes of a C-contiguous
 ``leading + (vocab, itemsize)`` whose element is ``out_element``: that of the logits, or float32
 for shorter ones. Without ``cells`` the logits are in ``out`` and written over.
 
+The largest logits of each row, their token ids and log-probabilities fill arrays, too, C-contiguous
+and of shape ``leading + (k,)``, real ones as bytes: that says how many are wanted.
+
 Functions of weights take them as `cells` too; their ``element`` is a `_Weight`, results are float64,
 and None if a row is not of weights or sums to 0.
 """
@@ -44,6 +47,7 @@ __all__ = [
     "set_num_threads",
     "softmax",
     "token_stats",
+    "topk",
     "total_variation",
     "use_instruction_set",
     "varentropy",
@@ -125,6 +129,8 @@ def token_stats(
     scale: float,
     wide: bool,
     threads: int | None,
+    top_ids: NDArray[np.int64] | None = None,
+    top_log_probs: _Cells | None = None,
 ) -> tuple[
     _Real,  # max
     NDArray[np.int64],  # argmax
@@ -136,6 +142,17 @@ def token_stats(
     _Real | None,  # log_prob, shape of targets
     NDArray[np.int64] | None,  # rank, shape of targets
 ]: ...
+def topk(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    by_index: bool,
+    temperature: _PerRow,
+    values: _Cells,
+    ids: NDArray[np.int64],
+    log_probs: _Cells | None,
+    threads: int | None,
+) -> None: ...
 def kl_divergence(
     p_cells: _Cells,
     p_element: _Element,

@@ -10,8 +10,9 @@ class TokenStats:
 
     Use the fields by name: later versions may add some. Instances promise neither an order nor
     equality. Every field has the shape of the logits without the vocabulary axis, `log_prob` and
-    `rank` that of the targets; for a single row they are NumPy scalars. "Real" is float32 for
-    float32, float16 and bfloat16 logits, float64 for float64 logits.
+    `rank` that of the targets, `top_ids` and `top_log_probs` one more axis, the last; for a single
+    row the others are NumPy scalars. "Real" is float32 for float32, float16 and bfloat16 logits,
+    float64 for float64 logits.
 
     Attributes
     ----------
@@ -36,6 +37,11 @@ class TokenStats:
     rank : array of int64, or None
         1 + number of strictly greater logits; 0 for an ignored target and in a row with a NaN.
         None without targets.
+    top_ids : array of int64, or None
+        The tokens with the largest logits, in descending order, lowest index first among ties;
+        -1 in a row with a NaN. None without `top_k`.
+    top_log_probs : array of real, or None
+        Their log-probabilities, in the unit of `base`. None without `top_k`.
     """
 
     max: Any
@@ -47,3 +53,5 @@ class TokenStats:
     valid: Any
     log_prob: Any = None
     rank: Any = None
+    top_ids: Any = None
+    top_log_probs: Any = None

@@ -143,6 +143,13 @@ def _add_score(commands: Any) -> None:
     parser.add_argument(
         "--ignore-index", type=int, metavar="ID", help="the target of rows that have none"
     )
+    parser.add_argument(
+        "--top-k",
+        type=int,
+        metavar="K",
+        help="also list the tokens with the K largest logits of each row and their "
+        "log-probabilities (in .csv one column for each place)",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="print no summary, show no progress")
@@ -175,6 +182,7 @@ def _score(options: argparse.Namespace) -> None:
         temperature=options.temperature,
         base=options.base,
         ignore_index=options.ignore_index,
+        top_k=options.top_k,
         threads=options.threads,
         force=options.force,
         progress=not options.quiet,

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from logitkit import _native
 from logitkit._arguments import (
+    as_count,
     as_ignore_index,
     as_scale,
     as_targets,
@@ -29,6 +30,7 @@ from logitkit._arguments import (
 from logitkit._arrays import as_rows
 from logitkit._dense import destination
 from logitkit._token_stats import TokenStats
+from logitkit._topk import as_bytes, room_for
 
 
 def logsumexp(
@@ -300,6 +302,7 @@ def token_stats(
     temperature: ArrayLike = 1.0,
     base: float | None = None,
     ignore_index: int | None = None,
+    top_k: int | None = None,
     dtype: Literal["bfloat16"] | None = None,
     threads: int | None = None,
 ) -> TokenStats:
@@ -321,10 +324,13 @@ def token_stats(
         T, finite and greater than 0; one number, or an array that broadcasts to the shape of
         `logits` without `axis`.
     base : float, optional
-        Base of the logarithms in `entropy`, `varentropy` and `log_prob`, greater than 1: 2 for
-        bits; default: nats. The log-sum-exp is in nats always.
+        Base of the logarithms in `entropy`, `varentropy`, `log_prob` and `top_log_probs`, greater
+        than 1: 2 for bits; default: nats. The log-sum-exp is in nats always.
     ignore_index : int, optional
         Targets equal to this are skipped, whether or not they are in range.
+    top_k : int, optional
+        Also find the tokens with the k largest logits of each row, and their log-probabilities;
+        from 1 to vocab.
     dtype : {None, "bfloat16"}
         "bfloat16" where `logits` are its bits, as uint16 or two-byte void.
     threads : int, optional
@@ -333,8 +339,9 @@ def token_stats(
     Returns
     -------
     TokenStats
-        With the fields `max`, `argmax`, `logsumexp`, `entropy`, `varentropy`, `max_prob`, `valid`,
-        `log_prob` and `rank`; the last two are None without `targets`.
+        With the fields `max`, `argmax`, `logsumexp`, `entropy`, `varentropy`, `max_prob`, `valid`;
+        `log_prob` and `rank`, None without `targets`; `top_ids` and `top_log_probs`, of one more
+        axis of length `top_k`, None without it.
 
     Raises
     ------
@@ -346,7 +353,7 @@ def token_stats(
 
     See Also
     --------
-    logsumexp, entropy, varentropy, log_prob, rank : One of them alone.
+    logsumexp, entropy, varentropy, log_prob, rank, topk : One of them alone.
 
     Examples
     --------
@@ -363,6 +370,9 @@ def token_stats(
     """
     rows = as_rows(logits, axis, dtype)
     wanted = None if targets is None else as_targets(targets, rows.leading)
+    top_ids = top_log_probs = None
+    if top_k is not None:
+        top_log_probs, top_ids = room_for(rows, as_count(top_k, rows, "top_k"))
     maximum, argmax, log_sum, mean, variance, max_prob, valid, log_probs, ranks = (
         _native.token_stats(
             rows.cells,
@@ -374,6 +384,8 @@ def token_stats(
             as_scale(base),
             False,
             as_threads(threads),
+            top_ids,
+            None if top_log_probs is None else as_bytes(top_log_probs),
         )
     )
     shape = rows.leading
@@ -388,4 +400,6 @@ def token_stats(
         valid=deliver(valid, shape),
         log_prob=None if log_probs is None else deliver(log_probs, targets_shape),
         rank=None if ranks is None else deliver(ranks, targets_shape),
+        top_ids=top_ids,
+        top_log_probs=top_log_probs,
     )

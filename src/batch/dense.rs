@@ -172,7 +172,8 @@ impl<T: DenseStatistic> Dense<'_, T> {
         workspace: &mut Workspace<E>,
     ) -> (Part, Option<f64>, usize) {
         let batch = Batch { rows: rows.row(index), temperatures, targets };
-        let reader = Reader { batch: &batch, isa, plan: self.statistic.plan() };
+        let plan = self.statistic.plan();
+        let reader = Reader { batch: &batch, isa, plan, top_k: 0 };
         reader.open::<E>(0, 1, workspace);
         for start in (0..rows.vocab()).step_by(CHUNK) {
             reader.read(0, start, workspace);

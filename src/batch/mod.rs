@@ -9,11 +9,15 @@ mod reader;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod top;
 mod weights;
 
 pub use dense::{Dense, Destination};
 pub use pairs::{Pairs, for_common_element};
+pub use top::Top;
 pub use weights::{of_weights, of_weights_in_pairs};
+
+use std::sync::Mutex;
 
 use reader::Reader;
 use tasks::in_tasks;
@@ -141,6 +145,17 @@ impl<'a> Batch<'a> {
         threads: Option<usize>,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<T::Output, Error> {
+        self.compute_with_top::<E, T>(statistic, Top::default(), threads, interrupted)
+    }
+
+    /// Computes a statistic and the largest logits of each row.
+    pub fn compute_with_top<E: Element, T: Statistic>(
+        &self,
+        statistic: &T,
+        mut top: Top,
+        threads: Option<usize>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<T::Output, Error> {
         let isa = Isa::current()?;
         if self.rows.item_size() != E::SIZE {
             return Err(Error::BadItemSize {
@@ -149,7 +164,9 @@ impl<'a> Batch<'a> {
                 expected: E::SIZE,
             });
         }
-        let reader = Reader { batch: self, isa, plan: statistic.plan() };
+        let lane_size = size_of::<E::Lane>();
+        top.check(self.rows.rows(), self.rows.vocab(), lane_size)?;
+        let reader = Reader { batch: self, isa, plan: statistic.plan(), top_k: top.k };
         let row_bytes = self.rows.vocab() * E::SIZE;
         let bytes = self.rows.rows().saturating_mul(row_bytes);
         let threads = threads_for(bytes, threads)?;
@@ -158,13 +175,17 @@ impl<'a> Batch<'a> {
         let chunks = self.rows.vocab().div_ceil(CHUNK);
         // Very long rows too, so that the caller can be asked between chunks.
         if chunks > 1 && (groups < 2 * threads || row_bytes > *TASK_BYTES.end()) {
-            return reader.by_chunk::<E, T>(statistic, group, threads, interrupted);
+            return reader.by_chunk::<E, T>(statistic, group, threads, interrupted, &mut top);
         }
         let task_bytes = (bytes / (8 * threads)).clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
         let groups_per_task = (task_bytes / (row_bytes * group)).max(1);
         let tasks = groups.div_ceil(groups_per_task);
         let rows_per_task = groups_per_task * group;
+        let tops: Vec<_> =
+            (0..tasks).map(|_| Mutex::new(top.take(rows_per_task, lane_size))).collect();
         let outputs = in_tasks(tasks, threads, interrupted, |task, workspace| {
+            // Each is locked once, by the thread that has the task.
+            let mut top = tops[task].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             let first = task * rows_per_task;
             let end = self.rows.rows().min(first + rows_per_task);
             let mut output = T::Output::default();
@@ -175,7 +196,7 @@ impl<'a> Batch<'a> {
                     reader.read(first_row, start, workspace);
                     reader.merge(first_row, workspace);
                 }
-                reader.finish(first_row, statistic, workspace, &mut output);
+                reader.finish(first_row, statistic, workspace, &mut output, &mut top);
             }
             output
         })?;

@@ -13,8 +13,10 @@ use super::{Batch, PerRow, TASK_BYTES, Targets, threads_for};
 use crate::element::{Element, Float32, Float64, ForElement, Real, for_element};
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
-use crate::row::pair::{Alignment, PairSums};
-use crate::row::pair_read::{PairRead, PairSide};
+use crate::row::pair::PairSums;
+use crate::row::pair::alignment::Alignment;
+use crate::row::pair::read::{PairRead, PairSide};
+use crate::row::pair::running::{Found, RunningRead};
 use crate::row::part::Part;
 use crate::row::read::{Plan, Read, Stretch};
 use crate::row::{Columns, Pair, PairPlan, PairStatistic};
@@ -85,13 +87,27 @@ impl<'a> Pairs<'a> {
                     }
                 }
                 let mut work = reader.start(first_row);
-                let parts = in_tasks(chunks, threads, interrupted, |chunk, buffers| {
-                    reader.parts(&work, chunk * CHUNK, buffers)
-                })?;
-                for chunk in parts {
-                    work.add_parts(&chunk?);
+                for careful in [false, true] {
+                    if !work.is_approachable() {
+                        break;
+                    }
+                    let found = in_tasks(chunks, threads, interrupted, |chunk, buffers| {
+                        reader.approach::<C>(&work, chunk * CHUNK, careful, buffers)
+                    })?;
+                    for chunk in found {
+                        work.add_found(&chunk?);
+                    }
+                    work.settle::<C>();
                 }
-                work.align::<C>();
+                if !work.is_settled() {
+                    let parts = in_tasks(chunks, threads, interrupted, |chunk, buffers| {
+                        reader.parts(&work, chunk * CHUNK, buffers)
+                    })?;
+                    for chunk in parts {
+                        work.add_parts(&chunk?);
+                    }
+                    work.align::<C>();
+                }
                 while work.is_active() {
                     let sums = in_tasks(chunks, threads, interrupted, |chunk, buffers| {
                         reader.sums::<C>(&work, chunk * CHUNK, buffers)
@@ -159,18 +175,22 @@ pub fn for_common_element<W: ForElement>(
 }
 
 /// Buffers of one thread, used for group after group of pairs.
-#[derive(Default)]
 struct Buffers {
     p: Vec<Scratch>,
     q: Vec<Scratch>,
-    common: Vec<Scratch>,
+    common: Box<[Scratch; 2]>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self { p: Vec::new(), q: Vec::new(), common: Box::new([[0; BLOCK * 8]; 2]) }
+    }
 }
 
 impl Buffers {
     fn resize(&mut self, rows: usize) {
         self.p.resize(rows, [0; BLOCK * 8]);
         self.q.resize(rows, [0; BLOCK * 8]);
-        self.common.resize(2, [0; BLOCK * 8]);
     }
 }
 
@@ -179,6 +199,12 @@ impl Buffers {
 struct Work {
     first_row: usize,
     temperatures: [Vec<f64>; 2],
+    /// What a single reading has found; of pairs that it is not for, too much.
+    found: Vec<Found>,
+    /// The temperatures of the pairs that it is for.
+    approachable: Vec<Option<f64>>,
+    /// Whether that was enough.
+    settled: Vec<bool>,
     parts: [Vec<Part>; 2],
     alignments: Vec<Option<Alignment>>,
     /// Those of the pairs that are still to be read.
@@ -190,6 +216,38 @@ struct Work {
 }
 
 impl Work {
+    fn is_approachable(&self) -> bool {
+        self.approachable.iter().any(Option::is_some)
+    }
+
+    fn add_found(&mut self, chunk: &[Found]) {
+        for (found, &chunk) in self.found.iter_mut().zip(chunk) {
+            *found = found.merge(chunk);
+        }
+    }
+
+    /// Keeps the sums of the pairs that a single reading was enough for.
+    fn settle<C: Element>(&mut self) {
+        for (i, found) in self.found.iter_mut().enumerate() {
+            if self.approachable[i].is_none() {
+                continue;
+            }
+            let found = std::mem::replace(found, Found::Nothing).sums::<C::Lane>();
+            if let Some((sums, exact)) = found {
+                self.sums[i] = sums;
+                self.settled[i] = exact;
+            }
+            // Rows that it was enough for but for rounding are read like this again.
+            if found.is_none_or(|(_, exact)| exact) {
+                self.approachable[i] = None;
+            }
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.settled.iter().all(|&settled| settled)
+    }
+
     fn add_parts(&mut self, chunk: &[Vec<Part>; 2]) {
         let own = self.parts.iter_mut().zip(&self.temperatures);
         for ((parts, temperatures), chunk) in own.zip(chunk) {
@@ -203,7 +261,9 @@ impl Work {
         for i in 0..self.sums.len() {
             let temperatures = [self.temperatures[0][i], self.temperatures[1][i]];
             let [p, q] = [&self.parts[0][i], &self.parts[1][i]];
-            self.alignments[i] = Alignment::new::<C::Lane>(p, q, temperatures);
+            if !self.settled[i] {
+                self.alignments[i] = Alignment::new::<C::Lane>(p, q, temperatures);
+            }
         }
         self.active.clone_from(&self.alignments);
     }
@@ -220,13 +280,12 @@ impl Work {
 
     /// Keeps the sums just read, and marks the pairs that are to be read again.
     fn refine<C: Element>(&mut self, plan: &PairPlan) {
-        let close = C::Lane::CLOSE;
         for i in 0..self.sums.len() {
             let sums = std::mem::take(&mut self.reading[i]);
             let Some(alignment) = self.active[i].take() else { continue };
             self.sums[i] = sums;
             if self.refinements < MOST_REFINEMENTS
-                && let Some(refined) = alignment.refined(&sums, plan.terms, close)
+                && let Some(refined) = alignment.refined::<C::Lane>(&sums, plan)
             {
                 self.active[i] = Some(refined);
                 self.alignments[i] = Some(refined);
@@ -250,10 +309,18 @@ impl PairReader<'_> {
         let Pairs { p, q, .. } = self.pairs;
         let rows = self.group.min(p.rows.rows() - first_row);
         let range = first_row..first_row + rows;
-        let temperatures =
+        let temperatures: [Vec<f64>; 2] =
             [p, q].map(|side| range.clone().map(|row| side.temperatures.get(row)).collect());
+        let [of_p, of_q] = &temperatures;
+        let alone = self.plan.p == Plan::Weights && self.plan.q == Plan::Weights;
+        let approachable = of_p.iter().zip(of_q).map(|(&t, &u)| {
+            (alone && Found::is_possible([t, u], self.plan.terms)).then_some(t)
+        });
         Work {
             first_row,
+            found: vec![Found::Nothing; rows],
+            approachable: approachable.collect(),
+            settled: vec![false; rows],
             temperatures,
             parts: [vec![Part::NONE; rows], vec![Part::NONE; rows]],
             alignments: vec![None; rows],
@@ -272,6 +339,19 @@ impl PairReader<'_> {
     ) -> Result<Work, Error> {
         let mut work = self.start(first_row);
         let vocab = self.pairs.p.rows.vocab();
+        for careful in [false, true] {
+            if !work.is_approachable() {
+                break;
+            }
+            for start in (0..vocab).step_by(CHUNK) {
+                let chunk = self.approach::<C>(&work, start, careful, buffers)?;
+                work.add_found(&chunk);
+            }
+            work.settle::<C>();
+        }
+        if work.is_settled() {
+            return Ok(work);
+        }
         for start in (0..vocab).step_by(CHUNK) {
             let chunk = self.parts(&work, start, buffers)?;
             work.add_parts(&chunk);
@@ -285,6 +365,46 @@ impl PairReader<'_> {
             work.refine::<C>(&self.plan);
         }
         Ok(work)
+    }
+
+    /// The only reading of a chunk, if it is enough.
+    fn approach<C: Element>(
+        &self,
+        work: &Work,
+        start: usize,
+        careful: bool,
+        buffers: &mut Buffers,
+    ) -> Result<Vec<Found>, Error> {
+        buffers.resize(work.sums.len());
+        let [p, q] = self.sides::<C>(work.first_row, buffers)?;
+        Ok(self.isa.run(RunningRead::<C> {
+            p,
+            q,
+            tokens: self.tokens(start),
+            temperatures: &work.approachable,
+            careful,
+            element: PhantomData,
+        }))
+    }
+
+    /// The tokens of the chunk at `start`.
+    fn tokens(&self, start: usize) -> std::ops::Range<usize> {
+        start..self.pairs.p.rows.vocab().min(start + CHUNK)
+    }
+
+    /// Both rows of the pairs from `first_row` on.
+    fn sides<'b, C: Element>(
+        &'b self,
+        first_row: usize,
+        buffers: &'b mut Buffers,
+    ) -> Result<[PairSide<'b>; 2], Error> {
+        let Pairs { p, q, elements } = self.pairs;
+        let Buffers { p: p_scratch, q: q_scratch, common } = buffers;
+        let [p_common, q_common] = &mut **common;
+        Ok([
+            PairSide::new::<C>(&p.rows, elements[0], first_row, p_scratch, p_common)?,
+            PairSide::new::<C>(&q.rows, elements[1], first_row, q_scratch, q_common)?,
+        ])
     }
 
     /// The first reading of a chunk: each row alone.
@@ -332,15 +452,12 @@ impl PairReader<'_> {
     ) -> Result<Vec<PairSums>, Error> {
         let rows = work.sums.len();
         buffers.resize(rows);
-        let Pairs { p, q, elements } = self.pairs;
-        let Buffers { p: p_scratch, q: q_scratch, common } = buffers;
-        let [p_common, q_common] = common.as_mut_slice() else { return Ok(Vec::new()) };
         let mut sums = vec![PairSums::default(); rows];
-        let first_row = work.first_row;
+        let [p, q] = self.sides::<C>(work.first_row, buffers)?;
         self.isa.run(PairRead::<C> {
-            p: PairSide::new::<C>(&p.rows, elements[0], first_row, p_scratch, p_common)?,
-            q: PairSide::new::<C>(&q.rows, elements[1], first_row, q_scratch, q_common)?,
-            tokens: start..p.rows.vocab().min(start + CHUNK),
+            p,
+            q,
+            tokens: self.tokens(start),
             plan: self.plan,
             alignments: &work.active,
             sums: &mut sums,
@@ -374,6 +491,7 @@ impl PairReader<'_> {
             }
             let pair = Pair {
                 parts: [work.parts[0][i], work.parts[1][i]],
+                valid: work.settled[i] || work.alignments[i].is_some(),
                 alignment: work.alignments[i],
                 sums: work.sums[i],
                 temperatures: [work.temperatures[0][i], work.temperatures[1][i]],
@@ -421,6 +539,7 @@ impl ForElement for ReadParts<'_> {
             thresholds: &[],
             greater: &mut [],
             parts: self.parts,
+            searches: &mut [],
         });
     }
 }

@@ -1,13 +1,15 @@
 //! Reads groups of rows, chunk by chunk, and merges what the chunks know.
 
 use super::tasks::in_tasks;
-use super::{Batch, Targets};
+use super::{Batch, Targets, Top};
 use crate::element::{Element, Real};
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
 use crate::row::part::Part;
 use crate::row::read::{Plan, Read, Stretch};
+use crate::row::search::Search;
 use crate::row::{Row, Statistic};
+use crate::select::Finish;
 use crate::simd::Isa;
 
 /// Buffers of one thread, used for group after group of rows.
@@ -17,6 +19,7 @@ pub(super) struct Workspace<E: Element> {
     target_logits: Vec<Option<f64>>,
     thresholds: Vec<E::Lane>,
     greater: Vec<u64>,
+    searches: Vec<Search<E::Lane>>,
     chunk: Vec<Part>,
     parts: Vec<Part>,
 }
@@ -29,6 +32,7 @@ impl<E: Element> Default for Workspace<E> {
             target_logits: Vec::new(),
             thresholds: Vec::new(),
             greater: Vec::new(),
+            searches: Vec::new(),
             chunk: Vec::new(),
             parts: Vec::new(),
         }
@@ -40,6 +44,8 @@ pub(super) struct Reader<'a> {
     pub(super) batch: &'a Batch<'a>,
     pub(super) isa: Isa,
     pub(super) plan: Plan,
+    /// How many of the largest logits of each row are looked for.
+    pub(super) top_k: usize,
 }
 
 impl Reader<'_> {
@@ -68,6 +74,10 @@ impl Reader<'_> {
                         .then(|| self.item::<E>(row, target as usize).to_f64())
                 }));
             }
+        }
+        if self.top_k > 0 {
+            workspace.searches.resize_with(rows, Search::new);
+            workspace.searches.iter_mut().for_each(|search| search.restart(self.top_k));
         }
         workspace.thresholds.clear();
         workspace.greater.clear();
@@ -104,6 +114,7 @@ impl Reader<'_> {
             thresholds: &workspace.thresholds,
             greater: &mut workspace.greater,
             parts: &mut workspace.chunk,
+            searches: &mut workspace.searches,
         });
     }
 
@@ -119,11 +130,33 @@ impl Reader<'_> {
         &self,
         first_row: usize,
         statistic: &T,
-        workspace: &Workspace<E>,
+        workspace: &mut Workspace<E>,
         output: &mut T::Output,
+        top: &mut Top,
     ) {
         for i in 0..workspace.parts.len() {
+            self.write_top(first_row, i, workspace, top);
             statistic.finish(&self.row(first_row, i, workspace), output);
+        }
+    }
+
+    /// Writes the largest logits of row `i` where they belong.
+    fn write_top<E: Element>(
+        &self,
+        first_row: usize,
+        i: usize,
+        workspace: &mut Workspace<E>,
+        top: &mut Top,
+    ) {
+        if let Some(search) = workspace.searches.get_mut(i) {
+            let selection = &mut search.selection;
+            self.isa.run(Finish { selection: &mut *selection, by_index: top.by_index });
+            let row = first_row + i;
+            // The order takes both zeros for one.
+            let picks = selection.sorted().map(|(x, index)| {
+                (if x.to_f64() == 0.0 { self.item::<E>(row, index) } else { x }, index)
+            });
+            top.push(&workspace.parts[i], self.batch.temperatures.get(row), picks);
         }
     }
 
@@ -151,6 +184,7 @@ impl Reader<'_> {
         group: usize,
         threads: usize,
         interrupted: &mut dyn FnMut() -> bool,
+        top: &mut Top,
     ) -> Result<T::Output, Error> {
         let rows = self.batch.rows.rows();
         let chunks = self.batch.rows.vocab().div_ceil(CHUNK);
@@ -160,20 +194,24 @@ impl Reader<'_> {
             let first_row = task / chunks * group;
             self.open::<E>(first_row, len(first_row), workspace);
             self.read(first_row, task % chunks * CHUNK, workspace);
-            (workspace.chunk.clone(), workspace.greater.clone())
+            let found = workspace.searches.iter_mut().map(Search::take_found);
+            let found: Vec<_> = found.collect();
+            (workspace.chunk.clone(), workspace.greater.clone(), found)
         })?;
         let mut output = T::Output::default();
         let mut workspace = Workspace::<E>::default();
         for (i, chunks) in read.chunks(chunks).enumerate() {
             let first_row = i * group;
             self.open(first_row, len(first_row), &mut workspace);
-            for (parts, greater) in chunks {
+            for (parts, greater, found) in chunks {
                 workspace.chunk.clone_from(parts);
                 self.merge(first_row, &mut workspace);
                 let counts = workspace.greater.iter_mut().zip(greater);
                 counts.for_each(|(all, chunk)| *all += chunk);
+                let searches = workspace.searches.iter_mut().zip(found);
+                searches.for_each(|(search, found)| search.selection.absorb(found));
             }
-            self.finish(first_row, statistic, &workspace, &mut output);
+            self.finish(first_row, statistic, &mut workspace, &mut output, top);
         }
         Ok(output)
     }

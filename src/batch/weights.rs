@@ -66,7 +66,8 @@ impl<R: Reading> Rows<'_, R> {
                 let mut known = vec![R::Known::default(); group.min(end - first_row)];
                 for round in 0..R::ROUNDS {
                     for start in (0..outcomes).step_by(CHUNK) {
-                        let parts = self.reading.read(round, &known, first_row, start, buffers);
+                        let parts =
+                            self.reading.read(round, &known, first_row, start, buffers);
                         self.merge(&mut known, parts);
                     }
                 }

@@ -2,11 +2,14 @@
 
 use ndarray::{ArrayViewD, IxDyn};
 use numpy::PyUntypedArrayMethods;
-use numpy::{Element as NumpyElement, PyArrayDyn, PyReadonlyArray1, PyReadonlyArrayDyn};
+use numpy::{
+    Element as NumpyElement, PyArrayDyn, PyReadonlyArray1, PyReadonlyArrayDyn,
+    PyReadwriteArrayDyn,
+};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::batch::{Batch, PerRow, Targets};
+use crate::batch::{Batch, PerRow, Targets, Top};
 use crate::element::{Element, ForElement, for_element};
 use crate::error::Error;
 use crate::row::Statistic;
@@ -27,6 +30,10 @@ impl From<Error> for PyErr {
 
 /// The bytes of an array of logits.
 pub(super) type Cells<'py> = PyReadonlyArrayDyn<'py, u8>;
+/// The bytes that results go to, C-contiguous.
+pub(super) type Out<'py> = PyReadwriteArrayDyn<'py, u8>;
+/// The token ids that are a result, C-contiguous, a row of them for each row of logits.
+pub(super) type OutIds<'py> = PyReadwriteArrayDyn<'py, i64>;
 /// Token ids, a row of them for each row of logits.
 pub(super) type TargetIds<'py> = PyReadonlyArrayDyn<'py, i64>;
 
@@ -123,6 +130,16 @@ impl<'py> Call<'py> {
         py: Python<'_>,
         statistic: &T,
     ) -> PyResult<T::Output> {
+        self.compute_with_top(py, statistic, Top::default())
+    }
+
+    /// Computes a statistic and the largest logits, without the GIL.
+    pub(super) fn compute_with_top<T: Statistic>(
+        &self,
+        py: Python<'_>,
+        statistic: &T,
+        top: Top,
+    ) -> PyResult<T::Output> {
         let threads = threads::checked(self.threads)?;
         let rows = StridedRows::new(self.cells.as_array(), self.swapped)?;
         let temperatures = self.temperature.per_row()?;
@@ -131,7 +148,8 @@ impl<'py> Call<'py> {
         let batch = Batch::new(rows, temperatures, targets)?;
         let element = &*self.element;
         interruptible(py, |interrupted| {
-            for_element(element, Work { batch: &batch, statistic, threads, interrupted })?
+            let work = Work { batch: &batch, statistic, top, threads, interrupted };
+            for_element(element, work)?
         })
     }
 }
@@ -160,6 +178,7 @@ pub(super) fn interruptible<R: Send>(
 struct Work<'a, T> {
     batch: &'a Batch<'a>,
     statistic: &'a T,
+    top: Top<'a>,
     threads: Option<usize>,
     interrupted: Interrupted<'a>,
 }
@@ -168,7 +187,8 @@ impl<T: Statistic> ForElement for Work<'_, T> {
     type Output = Result<T::Output, Error>;
 
     fn run<E: Element>(self) -> Self::Output {
-        self.batch.compute::<E, T>(self.statistic, self.threads, self.interrupted)
+        let Self { batch, statistic, top, threads, interrupted } = self;
+        batch.compute_with_top::<E, T>(statistic, top, threads, interrupted)
     }
 }
 

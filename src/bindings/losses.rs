@@ -4,19 +4,16 @@
     reason = "private functions, called by position from one place each"
 )]
 
-use numpy::{PyReadonlyArray1, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
+use numpy::{PyReadonlyArray1, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
-use super::arrays::{Cells, Interrupted, TargetIds, Temperature, interruptible, real};
+use super::arrays::{Cells, Interrupted, Out, TargetIds, Temperature, interruptible, real};
 use crate::batch::{Batch, Dense, Destination, Targets};
 use crate::element::{BFloat16, Element, Float16, Float32, Float64};
 use crate::error::Error;
 use crate::row::{CrossEntropy, DenseStatistic, EntropyGradient, Linear, LogSoftmax, Softmax};
 use crate::simd::strided::StridedRows;
 use crate::threads;
-
-/// The bytes that results go to, C-contiguous.
-type Out<'py> = PyReadwriteArrayDyn<'py, u8>;
 
 /// Rows of logits on their way to rows of values; without `cells` they are in `out`.
 struct Rows<'py> {

@@ -23,7 +23,7 @@ mod _native {
         instruction_sets, num_threads, set_num_threads, use_instruction_set,
     };
     #[pymodule_export]
-    use super::stats::{entropy, log_prob, logsumexp, rank, token_stats, varentropy};
+    use super::stats::{entropy, log_prob, logsumexp, rank, token_stats, topk, varentropy};
 
     #[pymodule_export]
     use super::weights::{

@@ -4,9 +4,11 @@
     reason = "private functions, called by position from one place each"
 )]
 
+use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
-use super::arrays::{Call, Cells, TargetIds, Temperature, array, real};
+use super::arrays::{Call, Cells, Out, OutIds, TargetIds, Temperature, array, real};
+use crate::batch::Top;
 use crate::row;
 
 type Object<'py> = PyResult<Bound<'py, PyAny>>;
@@ -113,6 +115,10 @@ type Fields<'py> = (
 
 /// See the function of this name in Python.
 #[pyfunction]
+#[pyo3(signature = (
+    cells, element, swapped, targets, ignore_index, temperature, scale, wide, threads,
+    top_ids = None, top_log_probs = None,
+))]
 pub(super) fn token_stats<'py>(
     py: Python<'py>,
     cells: Cells<'py>,
@@ -124,11 +130,15 @@ pub(super) fn token_stats<'py>(
     scale: f64,
     wide: bool,
     threads: Option<i64>,
+    top_ids: Option<OutIds<'py>>,
+    top_log_probs: Option<Out<'py>>,
 ) -> PyResult<Fields<'py>> {
     let call = Call::new(cells, element, swapped, temperature, threads)
         .with_targets(targets, ignore_index);
     let targets = call.has_targets();
-    let columns = call.compute(py, &row::TokenStats { scale, targets })?;
+    let (mut ids, mut values, mut log_probs) = (top_ids, None, top_log_probs);
+    let top = places(&mut ids, &mut values, &mut log_probs, scale)?;
+    let columns = call.compute_with_top(py, &row::TokenStats { scale, targets }, top)?;
     let wide = wide || call.is_wide();
     let rows = call.row_shape();
     let each = call.target_shape();
@@ -143,4 +153,51 @@ pub(super) fn token_stats<'py>(
         targets.then(|| real(py, each, &columns.log_prob, wide)).transpose()?,
         targets.then(|| array(py, each, &columns.rank)).transpose()?,
     ))
+}
+
+/// See the function of this name in Python.
+#[pyfunction]
+pub(super) fn topk<'py>(
+    py: Python<'py>,
+    cells: Cells<'py>,
+    element: String,
+    swapped: bool,
+    by_index: bool,
+    temperature: Temperature<'py>,
+    values: Out<'py>,
+    ids: OutIds<'py>,
+    log_probs: Option<Out<'py>>,
+    threads: Option<i64>,
+) -> PyResult<()> {
+    let call = Call::new(cells, element, swapped, temperature, threads);
+    let statistic = row::TopK { log_probs: log_probs.is_some() };
+    let (mut ids, mut values, mut log_probs) = (Some(ids), Some(values), log_probs);
+    let places = places(&mut ids, &mut values, &mut log_probs, 1.0)?;
+    call.compute_with_top(py, &statistic, Top { by_index, ..places })
+}
+
+/// Places for the largest logits, as many for each row as the last axis of `ids` has.
+fn places<'a>(
+    ids: &'a mut Option<OutIds<'_>>,
+    values: &'a mut Option<Out<'_>>,
+    log_probs: &'a mut Option<Out<'_>>,
+    scale: f64,
+) -> PyResult<Top<'a>> {
+    let Some(ids) = ids else {
+        return Ok(Top::default());
+    };
+    let bytes = |out: &'a mut Option<Out<'_>>| -> PyResult<&'a mut [u8]> {
+        Ok(match out {
+            Some(out) => out.as_slice_mut()?,
+            None => Default::default(),
+        })
+    };
+    Ok(Top {
+        k: ids.shape().last().copied().unwrap_or_default(),
+        by_index: false,
+        scale,
+        values: bytes(values)?,
+        ids: ids.as_slice_mut()?,
+        log_probs: bytes(log_probs)?,
+    })
 }

@@ -44,8 +44,7 @@ pub(super) fn entropy_of_weights<'py>(
     let threads = threads::checked(threads)?;
     let rows = StridedRows::new(cells.as_array(), swapped)?;
     let entropy = Entropy::new(Source::new(rows, &element)?)?;
-    let nats =
-        interruptible(py, |interrupted| of_weights(&entropy, threads, interrupted))?;
+    let nats = interruptible(py, |interrupted| of_weights(&entropy, threads, interrupted))?;
     per_row(py, &cells, nats, scale)
 }
 

@@ -4,7 +4,8 @@
 //! # Method
 //! Polynomials through Chebyshev nodes:
 //!
-//! * [`excess`]: `(e^-r - 1 + r) / r^2` on [-1, 1],
+//! * [`excess`]: `(e^-r - 1 + r) / r^2` on [-1, 1], and [`wide_excess`] on
+//!   [-DOMAIN, DOMAIN],
 //! * [`atanh_excess`]: `(atanh(s) / s - 1) / s^2` as a function of `s^2`, on
 //!   [0, 0.2145]; with `s = z / (2 - z)` it gives `ln(1 - z) = -2 atanh(s)`.
 //!
@@ -18,6 +19,11 @@ use crate::simd::Lanes;
 pub trait Excess: Sized + 'static {
     /// Coefficients of [`excess`].
     const EXCESS: &'static [Self];
+    /// Up to where [`wide_excess`] holds, in both directions. Beyond 2, where the
+    /// function is small beside its terms, their rounding would show.
+    const DOMAIN: f64;
+    /// Coefficients of [`wide_excess`].
+    const WIDE_EXCESS: &'static [Self];
     /// Coefficients of [`atanh_excess`].
     const ATANH: &'static [Self];
     /// Largest relative error; tests assert it.
@@ -35,6 +41,19 @@ impl Excess for f32 {
         0.000_025_358_513,
         -0.000_002_806_280_2,
     ];
+    const DOMAIN: f64 = 2.0;
+    const WIDE_EXCESS: &'static [f32] = &[
+        0.5,
+        -0.166_666_67,
+        0.041_666_612,
+        -0.008_333_329,
+        0.001_388_998_8,
+        -0.000_198_421_1,
+        0.000_024_724_99,
+        -0.000_002_749_876_8,
+        0.000_000_297_212_55,
+        -0.000_000_026_708_717,
+    ];
     const ATANH: &'static [f32] = &[
         0.333_333_34,
         0.199_999_85,
@@ -44,10 +63,12 @@ impl Excess for f32 {
         0.053_225_294,
         0.136_955_28,
     ];
-    const ERROR: f64 = 2.5e-7;
+    const ERROR: f64 = 3e-7;
 }
 
 impl Excess for f64 {
+    const DOMAIN: f64 = 1.0;
+    const WIDE_EXCESS: &'static [f64] = Self::EXCESS;
     const EXCESS: &'static [f64] = &[
         0.5,
         -0.166_666_666_666_666_66,
@@ -85,9 +106,31 @@ impl Excess for f64 {
 }
 
 /// `(e^-r - 1 + r) / r^2` for `r` in [-1, 1]; elsewhere anything.
+///
+/// In one chain: that rounds once less than even and odd terms apart do, which uneven
+/// mixtures would amplify.
 #[inline(always)]
 pub(crate) fn excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V) -> V {
     polynomial(simd, V::Scalar::EXCESS, r)
+}
+
+/// `(e^-r - 1 + r) / r^2` for `r` up to [`Excess::DOMAIN`] in size; elsewhere anything.
+/// `square` is `r^2`.
+///
+/// Even and odd terms apart: as many operations as in one chain of them, and half as
+/// long to wait for.
+#[inline(always)]
+pub(crate) fn wide_excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V, square: V) -> V {
+    let coefficients = V::Scalar::WIDE_EXCESS;
+    let last = coefficients.len() - 1;
+    let mut sums =
+        [V::splat(simd, coefficients[last]), V::splat(simd, coefficients[last - 1])];
+    for (i, &c) in coefficients[..last - 1].iter().enumerate().rev() {
+        let sum = &mut sums[(last - i) % 2];
+        *sum = sum.mul_add(square, V::splat(simd, c));
+    }
+    let [even, odd] = if last % 2 == 0 { sums } else { [sums[1], sums[0]] };
+    odd.mul_add(r, even)
 }
 
 /// `(atanh(s) / s - 1) / s^2` of `s^2` in [0, 0.2145]; elsewhere anything.
@@ -96,8 +139,9 @@ pub(crate) fn atanh_excess<V: Lanes<Scalar: Real>>(simd: V::Simd, square: V) -> 
     polynomial(simd, V::Scalar::ATANH, square)
 }
 
+/// `sum of coefficients[i] x^i`
 #[inline(always)]
-fn polynomial<V: Lanes<Scalar: Real>>(
+pub(crate) fn polynomial<V: Lanes<Scalar: Real>>(
     simd: V::Simd,
     coefficients: &'static [V::Scalar],
     x: V,

@@ -3,6 +3,7 @@
 
 pub(crate) mod excess;
 pub(crate) mod exp2;
+pub(crate) mod jensen_shannon;
 pub(crate) mod log;
 
 #[cfg(test)]

@@ -18,9 +18,6 @@ pub(crate) const BLOCK: usize = 1024;
 /// Less work than a chunk's (ten microseconds) is not worth another thread anyway.
 pub(crate) const CHUNK: usize = 128 * BLOCK;
 
-/// Bytes that memory brings together.
-pub(crate) const CACHE_LINE: usize = 64;
-
 /// Room for one block of any element type.
 pub(crate) type Scratch = [u8; BLOCK * 8];
 

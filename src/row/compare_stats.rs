@@ -70,7 +70,7 @@ impl PairStatistic for CompareStats {
         output.p_entropy.push(entropy(p) * self.scale);
         output.q_entropy.push(entropy(q) * self.scale);
         output.same_argmax.push(ordered && p.argmax == q.argmax);
-        output.valid.push(pair.alignment.is_some());
+        output.valid.push(pair.valid);
         let [t, u] = pair.temperatures;
         for target in pair.target_logits {
             let of_p = log_prob(p, t, target.map(|logits| logits[0]));

@@ -6,7 +6,7 @@
 //! (what must be known) and a formula on the merged part.
 //!
 //! Divergences have two rows: [`pair`] is how they follow from sums over both,
-//! [`pair_terms`] makes these on a block, [`pair_read`] runs that over a chunk.
+//! its files make these on a block and run that over a chunk.
 #![forbid(unsafe_code)]
 
 pub(crate) mod accumulator;
@@ -24,15 +24,14 @@ pub(crate) mod log_softmax;
 pub(crate) mod logsumexp;
 pub(crate) mod moments;
 pub(crate) mod pair;
-pub(crate) mod pair_plain;
-pub(crate) mod pair_read;
-pub(crate) mod pair_terms;
 pub(crate) mod part;
 pub(crate) mod rank;
 pub(crate) mod read;
 pub(crate) mod scaling;
+pub(crate) mod search;
 pub(crate) mod softmax;
 pub(crate) mod token_stats;
+pub(crate) mod topk;
 pub(crate) mod total_variation;
 pub(crate) mod varentropy;
 
@@ -55,6 +54,7 @@ pub use pair::{Pair, PairPlan, PairStatistic, Terms};
 pub use rank::Rank;
 pub use softmax::Softmax;
 pub use token_stats::{TokenStats, TokenStatsColumns};
+pub use topk::TopK;
 pub use total_variation::TotalVariation;
 pub use varentropy::Varentropy;
 
@@ -85,6 +85,11 @@ impl<T: Send> Columns for Vec<T> {
             Vec::append(self, &mut later);
         }
     }
+}
+
+/// Nothing: for what has other places for its results.
+impl Columns for () {
+    fn append(&mut self, (): Self) {}
 }
 
 /// A statistic of rows.

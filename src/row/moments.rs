@@ -1,23 +1,11 @@
 //! The passes over one block: weights and their moments, maximum, places,
 //! counts. All that touches every logit is here.
 
-use super::blocks::{BLOCK, Block, CACHE_LINE};
+use super::blocks::{BLOCK, Block};
 use super::scaling::Shifter;
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Factors, Weigher};
-use crate::simd::{Lanes, Simd};
-
-/// How far ahead of the arithmetic the cache lines are asked for: from far away into
-/// the second-level cache, then from there into the first.
-///
-/// A core has few places for lines on their way to its first-level cache (16 on
-/// Sapphire Rapids), many more for those to the second (48). With the near request
-/// alone entropy ran at 0.79 of the read bandwidth there, with both at 0.87; near ones
-/// at 4 to 16 KiB and far ones at 32 to 128 KiB made no difference. On a Zen 5 core the
-/// near request alone took entropy from 0.75 of the bandwidth at 1 KiB to 0.95 at 16
-/// and 0.90 at 24; the non-temporal hint was worse than none on both.
-const NEAR: usize = 16384;
-const FAR: usize = 32768;
+use crate::simd::{Lanes, Simd, ahead};
 
 /// What a pass needs to know besides the block, spread over registers: made once
 /// for many blocks.
@@ -103,7 +91,11 @@ pub(crate) fn moments<
     for half in block.bytes.chunks(BLOCK / 2 * E::SIZE) {
         let (mut half_weight, mut half_first, mut half_second) = (zero, zero, zero);
         for bytes in half.chunks_exact(E::PAIR * E::SIZE) {
-            prefetch::<S, E, BELOW>(simd, bytes);
+            if BELOW {
+                ahead::prefetch_behind(simd, bytes, BLOCK * E::SIZE);
+            } else {
+                ahead::prefetch(simd, bytes);
+            }
             let pair = E::load_pair(simd, bytes);
             for x in pair {
                 let (y, factors) = weigh::<_, MOMENTS, BELOW, SHIFTED, NEAR>(x, frame);
@@ -159,22 +151,9 @@ pub(crate) fn moments<
 }
 
 /// Less than a block's worth of the least weight is nothing: -inf throughout.
-const fn nothing<R: Real>() -> f64 {
+pub(crate) const fn nothing<R: Real>() -> f64 {
     let exponent = R::LEAST as i64 + BLOCK.ilog2() as i64 + 1;
     f64::from_bits(((exponent + 1023) as u64) << 52)
-}
-
-/// Asks for the cache lines that are to follow a pair of registers.
-#[inline(always)]
-fn prefetch<S: Simd, E: Element, const AGAIN: bool>(simd: S, bytes: &[u8]) {
-    for line in 0..E::PAIR * E::SIZE / CACHE_LINE {
-        if AGAIN {
-            simd.prefetch_to_second_level(bytes, FAR + BLOCK * E::SIZE + line * CACHE_LINE);
-        } else {
-            simd.prefetch_to_second_level(bytes, FAR + line * CACHE_LINE);
-            simd.prefetch(bytes, NEAR + line * CACHE_LINE);
-        }
-    }
 }
 
 /// A register of logits as the sums are to have them, and their weights.
@@ -274,7 +253,7 @@ pub(crate) fn count_greater<S: Simd, E: Element>(
 pub(crate) fn has_nan<S: Simd, E: Element>(simd: S, block: Block) -> bool {
     let mut found = false;
     for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
-        prefetch::<S, E, false>(simd, bytes);
+        ahead::prefetch(simd, bytes);
         let [x0, x1] = E::load_pair(simd, bytes);
         found |= x0.any_nan() | x1.any_nan();
     }

@@ -5,13 +5,18 @@ use super::accumulator::Accumulator;
 use super::blocks::{BLOCK, Block, CHUNK, Scratch};
 use super::moments::{count_greater, has_nan};
 use super::part::Part;
+use super::search::Search;
 use crate::element::{Element, Real, Vector};
+use crate::select::Span;
+use crate::select::sketch::sketch;
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// What must be known of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
+    /// The largest logits only: no weights.
+    Largest,
     /// Ranks of targets only: no weights.
     Ranks,
     /// Weights: log-sum-exp, log-probabilities.
@@ -91,6 +96,19 @@ impl<'a> Stretch<'a> {
     }
 }
 
+impl Stretch<'_> {
+    /// All of the single row's stretch, once its last block has been read; `None` if it
+    /// had to be gathered.
+    fn span<E: Element>(&self) -> Option<Span<'_>> {
+        let row = self.contiguous?;
+        let len = self.end - self.start;
+        let rest = len % BLOCK;
+        let blocks = &row[self.start * E::SIZE..(self.end - rest) * E::SIZE];
+        let last = &self.scratch[0][..rest.next_multiple_of(E::PAIR) * E::SIZE];
+        Some(Span { blocks, last, start: self.start, len })
+    }
+}
+
 /// Reads a stretch.
 pub(crate) struct Read<'a, E: Element> {
     pub(crate) stretch: Stretch<'a>,
@@ -103,6 +121,8 @@ pub(crate) struct Read<'a, E: Element> {
     pub(crate) greater: &'a mut [u64],
     /// One for each row.
     pub(crate) parts: &'a mut [Part],
+    /// One for each row; empty if no largest logits are wanted.
+    pub(crate) searches: &'a mut [Search<E::Lane>],
 }
 
 impl<E: Element> Kernel for Read<'_, E> {
@@ -113,6 +133,7 @@ impl<E: Element> Kernel for Read<'_, E> {
         // A single target for each row is counted along with the sums.
         let fused = self.thresholds.len() == self.parts.len();
         match self.plan {
+            Plan::Largest => self.largest(simd),
             Plan::Ranks => self.ranks(simd),
             Plan::Weights => self.moments::<S, 0, false>(simd),
             Plan::Entropy => self.moments::<S, 1, false>(simd),
@@ -145,8 +166,10 @@ impl<E: Element> Read<'_, E> {
                 if count_apart {
                     self.count(simd, row, at);
                 }
+                self.search(simd, row, at);
             }
         }
+        self.settle(simd);
         for (i, accumulator) in accumulators.iter().enumerate() {
             self.parts[i] = accumulator.finish();
             if RANK {
@@ -165,6 +188,54 @@ impl<E: Element> Read<'_, E> {
     ) -> Accumulator<S, E, MOMENTS> {
         let threshold = if RANK { self.thresholds[row] } else { E::Lane::NEG_INFINITY };
         Accumulator::new(simd, temperature, threshold)
+    }
+
+    /// Searches a block for the row's largest logits, if they are wanted.
+    #[inline(always)]
+    fn search<S: Simd>(&mut self, simd: S, row: usize, at: usize) {
+        if let Some(search) = self.searches.get_mut(row) {
+            let (gathered, end) = (self.stretch.contiguous.is_none(), self.stretch.end);
+            let block = self.stretch.block::<E>(row, at);
+            if gathered {
+                search.push_gathered::<S, E>(simd, block, end);
+            } else {
+                search.push::<S, E>(simd, block);
+            }
+        }
+    }
+
+    /// Ends the search in the stretch.
+    #[inline(always)]
+    fn settle<S: Simd>(&mut self, simd: S) {
+        if let (Some(search), Some(span)) =
+            (self.searches.first_mut(), self.stretch.span::<E>())
+        {
+            search.settle::<S, E>(simd, span);
+        }
+    }
+
+    #[inline(always)]
+    fn largest<S: Simd>(&mut self, simd: S) {
+        for part in &mut *self.parts {
+            *part = Part::NONE;
+        }
+        for at in self.stretch.block_starts() {
+            self.stretch.gather::<E>(at);
+            for row in 0..self.parts.len() {
+                if self.stretch.contiguous.is_none() {
+                    let block = self.stretch.block::<E>(row, at);
+                    self.parts[row].nan |= has_nan::<S, E>(simd, block);
+                    self.search(simd, row, at);
+                    continue;
+                }
+                let block = self.stretch.block::<E>(row, at);
+                let (step, maxima) = self.searches[row].selection.sketching();
+                if sketch::<S, E, true>(simd, block.bytes, step, maxima) {
+                    self.parts[row].nan |= has_nan::<S, E>(simd, block);
+                }
+            }
+        }
+        self.settle(simd);
     }
 
     #[inline(always)]

@@ -99,6 +99,7 @@ fn read<E: Element>(
             thresholds: if plan.ranks() { &threshold } else { &[] },
             greater: &mut greater,
             parts: &mut parts,
+            searches: &mut [],
         });
         whole = whole.merge(parts[0], temperature);
     }

@@ -38,6 +38,7 @@ macro_rules! define_token {
 
             /// Runs `kernel` compiled for this set.
             pub(crate) fn run<K: $crate::simd::Kernel>(self, kernel: K) -> K::Output {
+                #[inline(never)]
                 #[target_feature($(enable = $feature),+)]
                 fn trampoline<K: $crate::simd::Kernel>(token: $token, kernel: K) -> K::Output {
                     kernel.run(token)

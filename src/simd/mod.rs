@@ -23,6 +23,7 @@
     reason = "this folder is where unsafe lives; each block says why it holds"
 )]
 
+pub(crate) mod ahead;
 pub(crate) mod isa;
 pub(crate) mod portable;
 mod powers;
@@ -69,6 +70,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn prefetch(self, bytes: &[u8], ahead: usize);
     /// The same, but only as near as the second-level cache.
     fn prefetch_to_second_level(self, bytes: &[u8], ahead: usize);
+    /// Runs `kernel` in a function of its own: compiled once for the set, however many
+    /// kernels have a use for it.
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output;
 }
 
 /// A virtual register: `LEN` lanes of one float type.
@@ -102,6 +106,10 @@ pub trait Lanes: Copy {
     fn fused_mul_sub(self, b: Self, c: Self) -> Self;
     /// The larger of the two; `acc` where either is NaN.
     fn max(self, acc: Self) -> Self;
+    /// The smaller of the two; `acc` where either is NaN.
+    fn min(self, acc: Self) -> Self;
+    /// `|self|`
+    fn abs(self) -> Self;
     /// `2^(k / 8)`, correctly rounded but on the portable set, where `k` stands in
     /// the low bits of `self = 1.5 * 2^20 + k / 8` (`2^49` for `f64`). The result
     /// must be a normal number; other arguments give anything.
@@ -131,6 +139,8 @@ pub trait Lanes: Copy {
     fn any_nan(self) -> bool;
     /// Bit `i` tells whether lane `i` is `== bound`.
     fn bits_eq(self, bound: Self) -> u32;
+    /// Bit `i` tells whether lane `i` is `> bound`; NaN is not.
+    fn bits_gt(self, bound: Self) -> u32;
     /// Zero in every lane.
     fn counter(simd: Self::Simd) -> Self::Counter;
     /// `counter`, one more in the lanes that are `> bound`; NaN is not.

@@ -4,7 +4,7 @@
 //! The arrays have the width of the virtual register, not one lane: a scalar
 //! token was twenty times slower than this.
 
-use super::{Bits, EIGHTHS_ROUNDING, Lanes, Simd, powers};
+use super::{Bits, EIGHTHS_ROUNDING, Kernel, Lanes, Simd, powers};
 use crate::math::exp2::Exp2;
 
 /// The token that every machine has.
@@ -152,6 +152,11 @@ impl Simd for Portable {
     /// Nothing, as above.
     #[inline(always)]
     fn prefetch_to_second_level(self, _: &[u8], _: usize) {}
+
+    #[inline(never)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
 }
 
 /// What `f32` and `f64` share to the letter.
@@ -195,6 +200,14 @@ macro_rules! lanes {
         fn max(self, acc: Self) -> Self {
             Self(array(|i| if self.0[i] > acc.0[i] { self.0[i] } else { acc.0[i] }))
         }
+        #[inline(always)]
+        fn min(self, acc: Self) -> Self {
+            Self(array(|i| if self.0[i] < acc.0[i] { self.0[i] } else { acc.0[i] }))
+        }
+        #[inline(always)]
+        fn abs(self) -> Self {
+            Self(array(|i| self.0[i].abs()))
+        }
         /// A product of three choices: a look-up would not be vectorised.
         #[inline(always)]
         fn power_of_eighths(self) -> Self {
@@ -234,6 +247,10 @@ macro_rules! lanes {
         #[inline(always)]
         fn bits_eq(self, bound: Self) -> u32 {
             (0..$len).fold(0, |bits, i| bits | u32::from(self.0[i] == bound.0[i]) << i)
+        }
+        #[inline(always)]
+        fn bits_gt(self, bound: Self) -> u32 {
+            (0..$len).fold(0, |bits, i| bits | u32::from(self.0[i] > bound.0[i]) << i)
         }
         #[inline(always)]
         fn counter(_: Portable) -> Self::Counter {

@@ -174,11 +174,7 @@ impl<'a> Source<'a> {
 }
 
 /// A block in units of `2^exponent`.
-pub(crate) fn scaled<'a>(
-    block: &'a [u8],
-    exponent: i32,
-    room: &'a mut Scratch,
-) -> &'a [u8] {
+pub(crate) fn scaled<'a>(block: &'a [u8], exponent: i32, room: &'a mut Scratch) -> &'a [u8] {
     if exponent == 0 {
         return block;
     }

@@ -465,6 +465,8 @@ def test_token_stats_is_frozen_and_has_its_fields_in_order(module: Any) -> None:
         "valid",
         "log_prob",
         "rank",
+        "top_ids",
+        "top_log_probs",
     ]
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.max = 0

@@ -19,6 +19,7 @@ from logitkit import (
     losses,
     probabilities,
     reference,
+    selection,
     stats,
     targets,
 )
@@ -29,7 +30,7 @@ PACKAGE = ROOT / "python" / "logitkit"
 
 # The function of that name hides its module.
 calibration = sys.modules["logitkit.calibration"]
-TOPICS = (calibration, control, divergences, losses, probabilities, stats, targets)
+TOPICS = (calibration, control, divergences, losses, probabilities, selection, stats, targets)
 PUBLIC_FUNCTIONS = [
     name for name in logitkit.__all__ if inspect.isfunction(getattr(logitkit, name))
 ]
@@ -176,7 +177,16 @@ def test_a_docstring_documents_every_parameter_and_shows_an_example(
     assert ">>> import logitkit" in documented["Examples"]
 
 
-@pytest.mark.parametrize("record", [logitkit.TokenStats, logitkit.CompareStats])
+@pytest.mark.parametrize(
+    "record",
+    [
+        logitkit.Candidates,
+        logitkit.CompareStats,
+        logitkit.TokenStats,
+        logitkit.TopK,
+        logitkit.TopKLogProbs,
+    ],
+)
 def test_the_docstring_of_a_record_documents_every_field(record: type) -> None:
     documented = sections(record)["Attributes"]
     fields = re.findall(r"^(\w+) :", documented, flags=re.MULTILINE)
@@ -217,7 +227,7 @@ def test_python_is_known_to_the_bindings_alone() -> None:
     assert not uses(r"\b(pyo3|numpy)\b", but_not=("bindings", "lib.rs"))
 
 
-@pytest.mark.parametrize("folder", ["row", "math"])
+@pytest.mark.parametrize("folder", ["row", "select", "math"])
 def test_kernels_know_neither_instruction_sets_nor_threads(folder: str) -> None:
     assert not uses(r"(?i)\b(avx\w*|sse\d*|neon)\b|\brayon\b|\bthread::", below=folder)
 

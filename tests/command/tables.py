@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 SUFFIXES = (".parquet", ".arrow", ".csv", ".jsonl", ".npz")
 
+_LISTS = {"top_ids", "top_log_probs"}
 _INTEGERS = {"row", "sequence", "position", "target", "rank", "argmax"}
 
 
@@ -37,7 +38,7 @@ def _read_arrow(path: Path) -> dict[str, NDArray[Any]]:
 
 def _from_arrow(table: Any) -> dict[str, NDArray[Any]]:
     return {
-        name: np.array(column.to_pylist()) if name == "file" else column.to_numpy()
+        name: np.array(column.to_pylist()) if name in {"file", *_LISTS} else column.to_numpy()
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
 
@@ -73,6 +74,8 @@ def _as_column(name: str, values: list[Any]) -> NDArray[Any]:
         return np.array(values)
     if name == "valid":
         return np.array([value in (True, "true") for value in values])
+    if name in _LISTS:
+        return np.array(values, np.float64)
     if name in _INTEGERS or name.startswith("index_"):
         return np.array([int(value) for value in values])
     return np.array([np.nan if value is None else value for value in values], np.float64)

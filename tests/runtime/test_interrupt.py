@@ -69,6 +69,7 @@ def test_every_function(threads: int) -> None:
             lambda: logitkit.rank(endless, targets, threads={threads}),
             lambda: logitkit.perplexity(endless, targets, threads={threads}),
             lambda: logitkit.token_stats(endless, targets, threads={threads}),
+            lambda: logitkit.topk(endless, 1, threads={threads}),
         ]
         for call in calls:
             interrupted(call, signal.SIGINT, KeyboardInterrupt)

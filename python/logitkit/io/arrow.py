@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from logitkit.io.columns import Batch, Column, WriteBatch
 
 if TYPE_CHECKING:
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 def arrow_writer(file: BinaryIO, columns: Sequence[Column], rows: int) -> Iterator[WriteBatch]:
     """Write an Arrow IPC file, a record batch at a time.
 
-    Columns of texts are dictionary-encoded. NaN stays NaN and is not null.
+    Columns of texts are dictionary-encoded. NaN stays NaN and is not null. Columns of lists are
+    lists of variable length, which more readers know than those of fixed length.
 
     Parameters
     ----------
@@ -58,11 +61,13 @@ def arrow_schema(columns: Sequence[Column]) -> "pyarrow.Schema":
     """Return the Arrow schema of a table."""
     import pyarrow
 
-    text = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
-    return pyarrow.schema(
-        (column.name, pyarrow.from_numpy_dtype(column.dtype) if column.categories is None else text)
-        for column in columns
-    )
+    def kind(column: Column) -> "pyarrow.DataType":
+        if column.categories is not None:
+            return pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+        number = pyarrow.from_numpy_dtype(column.dtype)
+        return number if column.length is None else pyarrow.list_(number)
+
+    return pyarrow.schema((column.name, kind(column)) for column in columns)
 
 
 def record_batch(columns: Sequence[Column], batch: Batch) -> "pyarrow.RecordBatch":
@@ -71,11 +76,14 @@ def record_batch(columns: Sequence[Column], batch: Batch) -> "pyarrow.RecordBatc
 
     arrays = []
     for column in columns:
-        array = pyarrow.array(batch[column.name])
+        array = pyarrow.array(batch[column.name].reshape(-1))
         if column.categories is not None:
             # The same dictionary each time: an IPC file may hold only one for each column.
             texts = pyarrow.array(column.categories, pyarrow.string())
             array = pyarrow.DictionaryArray.from_arrays(array.cast(pyarrow.int32()), texts)
+        if column.length is not None:
+            ends = np.arange(0, len(array) + 1, column.length, dtype=np.int32)
+            array = pyarrow.ListArray.from_arrays(ends, array)
         arrays.append(array)
     return pyarrow.RecordBatch.from_arrays(arrays, schema=arrow_schema(columns))
 

@@ -18,7 +18,7 @@ def jsonl_writer(file: BinaryIO, columns: Sequence[Column], rows: int) -> Iterat
     Strict JSON knows no NaN and no infinity: they become null. Of a table of scores nothing is
     lost by that but the sign of an infinite logit: rows with ``valid`` false have no statistics;
     among the others a null ``log_prob`` with ``rank`` 0 has no target, and one with another rank
-    is minus infinity.
+    is minus infinity. Columns of lists hold arrays.
 
     Parameters
     ----------
@@ -49,6 +49,10 @@ def _as_json(column: Column, values: NDArray[Any]) -> list[str]:
     if column.categories is not None:
         texts = [json.dumps(text, ensure_ascii=False) for text in column.categories]
         return [texts[value] for value in values.tolist()]
+    if column.length is not None:
+        numbers = Column(column.name, column.dtype)
+        items = [_as_json(numbers, values[:, place]) for place in range(column.length)]
+        return [f"[{', '.join(row)}]" for row in zip(*items, strict=True)]
     texts = as_texts(column, values)
     if values.dtype.kind == "f":
         for place in np.flatnonzero(~np.isfinite(values)).tolist():

@@ -18,7 +18,7 @@ def npz_writer(file: BinaryIO, columns: Sequence[Column], rows: int) -> Iterator
     """Write an ``.npz`` file: one array for each column, under its name.
 
     A column of texts becomes two arrays: ``file`` holds integers, ``file_names`` the texts that
-    they stand for.
+    they stand for. A column of lists becomes an array with a row for each.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ def npz_writer(file: BinaryIO, columns: Sequence[Column], rows: int) -> Iterator
             for column in columns:
                 with _member(archive, column.name) as member:
                     descr = np.lib.format.dtype_to_descr(column.dtype)
-                    header = {"descr": descr, "fortran_order": False, "shape": (rows,)}
+                    shape = (rows,) if column.length is None else (rows, column.length)
+                    header = {"descr": descr, "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(member, header)
                     parts[column.name].seek(0)
                     shutil.copyfileobj(parts[column.name], member, 1 << 20)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 
-from logitkit._arguments import as_ignore_index, as_scale, as_temperature, as_threads
+from logitkit._arguments import as_count, as_ignore_index, as_scale, as_temperature, as_threads
 from logitkit.io import (
     DataError,
     LogitSource,
@@ -35,6 +35,7 @@ def score(
     temperature: float = 1.0,
     base: float | None = None,
     ignore_index: int | None = None,
+    top_k: int | None = None,
     threads: int | None = None,
     force: bool = False,
     progress: bool = False,
@@ -64,10 +65,12 @@ def score(
     temperature : float, default 1.0
         Statistics are of softmax(logits / temperature); greater than 0.
     base : float, optional
-        Base of the logarithm for ``entropy``, ``varentropy`` and ``log_prob``; greater than 1.
-        Default: nats.
+        Base of the logarithm for ``entropy``, ``varentropy``, ``log_prob`` and ``top_log_probs``;
+        greater than 1. Default: nats.
     ignore_index : int, optional
         The target of rows that have none.
+    top_k : int, optional
+        Also list the tokens with the k largest logits of each row, and their log-probabilities.
     threads : int, optional
         Number of threads. Default: as `logitkit.set_num_threads` or the environment say.
     force : bool, default False
@@ -96,8 +99,10 @@ def score(
     The table's columns: ``file``; ``row`` (within the file, through all leading axes);
     ``sequence`` and ``position`` for logits of three dimensions (``index_0``, ``index_1``,... for
     more); with targets ``target``, ``log_prob`` and ``rank``; ``entropy``, ``varentropy``,
-    ``logsumexp``, ``max``, ``argmax``, ``max_prob``, ``valid``. Real columns are float32, float64
-    for float64 logits. See `logitkit.TokenStats` for what they mean.
+    ``logsumexp``, ``max``, ``argmax``, ``max_prob``, ``valid``; with `top_k` ``top_ids`` and
+    ``top_log_probs``, columns of lists, in CSV one column for each place (``top_ids_0``,
+    ``top_ids_1``...), in an ``.npz`` file arrays with a row for each. Real columns are float32,
+    float64 for float64 logits. See `logitkit.TokenStats` for what they mean.
 
     Examples
     --------
@@ -122,7 +127,7 @@ def score(
     began = time.perf_counter()
     output = os.fspath(output)
     output_suffix(output)
-    options = _options(temperature, base, ignore_index, threads)
+    options = _options(temperature, base, ignore_index, threads, top_k)
     paths = expand_inputs(inputs)
     if not paths:
         raise ValueError("no inputs are given")
@@ -131,10 +136,15 @@ def score(
     sources = [open_logits(path, name=logits, dtype=dtype) for path in paths]
     _check_alike(sources)
     with_targets = _check_targets(sources, targets, ignore_index)
-
     first = sources[0]
+    if options.top_k is not None and options.top_k > first.vocab:
+        raise ValueError(
+            f"top_k={options.top_k}; expected 1 <= top_k <= {first.vocab}, the vocabulary of "
+            f"{first.path}"
+        )
+
     names = list(dict.fromkeys(display_name(path) for path in paths))
-    columns = token_columns(names, first, with_targets=with_targets)
+    columns = token_columns(names, first, with_targets=with_targets, top_k=options.top_k)
     rows, nbytes = sum(s.rows for s in sources), sum(s.nbytes for s in sources)
     tally = Tally(rows, real_dtype(first))
     with (
@@ -163,7 +173,11 @@ def score(
 
 
 def _options(
-    temperature: float, base: float | None, ignore_index: int | None, threads: int | None
+    temperature: float,
+    base: float | None,
+    ignore_index: int | None,
+    threads: int | None,
+    top_k: int | None,
 ) -> Options:
     # Refused here, before any work, as token_stats would refuse them.
     as_temperature(temperature, ())
@@ -173,6 +187,7 @@ def _options(
         None if base is None else float(base),
         as_ignore_index(ignore_index),
         as_threads(threads) or get_num_threads(),
+        None if top_k is None else as_count(top_k, None, "top_k"),
     )
 
 

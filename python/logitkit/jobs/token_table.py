@@ -36,7 +36,10 @@ _TARGET_COLUMNS: Final = ("log_prob", "rank")
 _COLUMNS: Final = (
     "entropy", "varentropy", "logsumexp", "max", "argmax", "max_prob", "valid",
 )  # fmt: skip
-_DTYPES: Final = {"rank": np.int64, "argmax": np.int64, "valid": np.bool_}
+_TOP_COLUMNS: Final = ("top_ids", "top_log_probs")
+_DTYPES: Final = {
+    "rank": np.int64, "argmax": np.int64, "valid": np.bool_, "top_ids": np.int64,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Options:
     base: float | None
     ignore_index: int | None
     threads: int
+    top_k: int | None = None
 
 
 def real_dtype(source: LogitSource) -> np.dtype[Any]:
@@ -55,7 +59,11 @@ def real_dtype(source: LogitSource) -> np.dtype[Any]:
 
 
 def token_columns(
-    names: Sequence[str], source: LogitSource, *, with_targets: bool
+    names: Sequence[str],
+    source: LogitSource,
+    *,
+    with_targets: bool,
+    top_k: int | None = None,
 ) -> tuple[Column, ...]:
     """Return the columns of a table over files that are like `source`.
 
@@ -67,13 +75,15 @@ def token_columns(
         Any of the files.
     with_targets : bool
         Whether there are targets.
+    top_k : int, optional
+        How many of the largest logits are listed.
 
     Returns
     -------
     tuple of Column
         ``file`` and ``row``; for more than one leading axis its indices, ``sequence`` and
         ``position`` for two, ``index_0``, ``index_1``... for more; ``target``, ``log_prob`` and
-        ``rank`` with targets; the other statistics.
+        ``rank`` with targets; the other statistics; ``top_ids`` and ``top_log_probs`` with `top_k`.
     """
     real = real_dtype(source)
     statistics = (*_TARGET_COLUMNS, *_COLUMNS) if with_targets else _COLUMNS
@@ -82,6 +92,11 @@ def token_columns(
         Column("file", np.dtype(np.int32), tuple(names)),
         *(Column(name, np.dtype(np.int64)) for name in integers),
         *(Column(name, np.dtype(_DTYPES.get(name, real))) for name in statistics),
+        *(
+            Column(name, np.dtype(_DTYPES.get(name, real)), length=top_k)
+            for name in _TOP_COLUMNS
+            if top_k is not None
+        ),
     )
 
 
@@ -212,11 +227,13 @@ class _Scorer:
             temperature=self._options.temperature,
             base=self._options.base,
             ignore_index=self._options.ignore_index,
+            top_k=self._options.top_k,
             dtype=self._source.dtype,
             threads=self._shape.threads,
         )
-        for name in _COLUMNS if stats.rank is None else (*_TARGET_COLUMNS, *_COLUMNS):
-            table[name][rows] = getattr(stats, name)
+        for name in (*_TARGET_COLUMNS, *_COLUMNS, *_TOP_COLUMNS):
+            if name in table:
+                table[name][rows] = getattr(stats, name)
 
 
 def _index_names(source: LogitSource) -> tuple[str, ...]:
@@ -234,7 +251,12 @@ def _empty_table(
     first: int,
     last: int,
 ) -> Table:
-    table = {column.name: np.empty(last - first, column.dtype) for column in columns}
+    table = {
+        column.name: np.empty(
+            last - first if column.length is None else (last - first, column.length), column.dtype
+        )
+        for column in columns
+    }
     rows = np.arange(first, last)
     table["file"][:] = file
     table["row"][:] = rows

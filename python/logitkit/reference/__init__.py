@@ -17,8 +17,24 @@ from logitkit.reference.divergences import (
     kl_divergence,
     total_variation,
 )
+
+# What the core is still to have is found here too, but not in `__all__`.
+from logitkit.reference.filters import candidates as candidates
+from logitkit.reference.filters import filter_logits as filter_logits
 from logitkit.reference.losses import binary_cross_entropy, cross_entropy
 from logitkit.reference.probabilities import log_softmax, softmax
+from logitkit.reference.sampling import Mirostat as Mirostat
+from logitkit.reference.sampling import sample as sample
+from logitkit.reference.sampling import sample_without_replacement as sample_without_replacement
+from logitkit.reference.selection import topk
+from logitkit.reference.single_filters import epsilon_filter as epsilon_filter
+from logitkit.reference.single_filters import eta_filter as eta_filter
+from logitkit.reference.single_filters import min_p_filter as min_p_filter
+from logitkit.reference.single_filters import top_h_filter as top_h_filter
+from logitkit.reference.single_filters import top_k_filter as top_k_filter
+from logitkit.reference.single_filters import top_n_sigma_filter as top_n_sigma_filter
+from logitkit.reference.single_filters import top_p_filter as top_p_filter
+from logitkit.reference.single_filters import typical_filter as typical_filter
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
 
@@ -41,6 +57,7 @@ __all__ = [
     "softmax",
     "temperature_for_entropy",
     "token_stats",
+    "topk",
     "total_variation",
     "varentropy",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logitkit._arguments import (
+    as_count,
     as_ignore_index,
     as_scale,
     as_targets,
@@ -18,6 +19,7 @@ from logitkit._token_stats import TokenStats
 from logitkit.reference._softmax import beside_rows, softmax_of
 from logitkit.reference.losses import entropy_slope
 from logitkit.reference.probabilities import in_place
+from logitkit.reference.selection import at, largest
 
 
 def logsumexp(
@@ -89,6 +91,7 @@ def token_stats(
     temperature: ArrayLike = 1.0,
     base: float | None = None,
     ignore_index: int | None = None,
+    top_k: int | None = None,
     dtype: Literal["bfloat16"] | None = None,
     threads: int | None = None,
 ) -> TokenStats:
@@ -98,6 +101,7 @@ def token_stats(
     skipped = as_ignore_index(ignore_index)
     scale = as_scale(base)
     softmax = softmax_of(rows, temperature)
+    top_ids = None if top_k is None else largest(softmax, as_count(top_k, rows, "top_k"))
     return TokenStats(
         max=softmax.max[..., 0][()],
         argmax=softmax.argmax[()],
@@ -110,6 +114,8 @@ def token_stats(
         if wanted is None
         else deliver(softmax.log_prob(wanted, skipped) * scale, wanted.shape),
         rank=None if wanted is None else deliver(softmax.rank(wanted, skipped), wanted.shape),
+        top_ids=top_ids,
+        top_log_probs=None if top_ids is None else at(softmax.log_softmax, top_ids) * scale,
     )
 
 

@@ -1,16 +1,42 @@
 //! The polynomials against their functions, on every instruction set.
 
-use crate::math::excess::{Excess, atanh_excess, excess};
+use crate::math::excess::{Excess, atanh_excess, excess, wide_excess};
+use crate::math::jensen_shannon::{JensenShannon, even, mixed};
 use crate::simd::tests::{Float, sets, store};
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// Largest `s^2` of `atanh_excess`.
 const LIMIT: f64 = 0.2145;
 
+#[derive(Clone, Copy, Debug)]
+enum Function {
+    Excess,
+    WideExcess,
+    Atanh,
+    Even,
+    Mixed,
+}
+
+impl Function {
+    fn exact(self, x: f64) -> f64 {
+        let factorial = |n: u32| (2..=n).map(f64::from).product::<f64>();
+        match self {
+            Function::Excess | Function::WideExcess => series(-x, |k| 1.0 / factorial(k + 2)),
+            Function::Atanh => series(x, |k| 1.0 / f64::from(2 * k + 3)),
+            Function::Even if x == 0.0 => 0.125,
+            Function::Even => {
+                let s = x.sqrt() / 2.0;
+                (s * s.tanh() - (2.0 * (s / 2.0).sinh().powi(2)).ln_1p()) / x
+            }
+            Function::Mixed => (1.0 + x) * (std::f64::consts::LN_2 - x.ln_1p()),
+        }
+    }
+}
+
 /// One of the polynomials at all `x`, a whole number of registers.
 struct Evaluate<'a, T> {
     x: &'a [T],
-    atanh: bool,
+    function: Function,
 }
 
 impl<T: Float> Kernel for Evaluate<'_, T> {
@@ -22,7 +48,13 @@ impl<T: Float> Kernel for Evaluate<'_, T> {
         let mut values = self.x.to_vec();
         for (out, x) in values.chunks_exact_mut(len).zip(self.x.chunks_exact(len)) {
             let x = T::load(simd, x);
-            let value = if self.atanh { atanh_excess(simd, x) } else { excess(simd, x) };
+            let value = match self.function {
+                Function::Excess => excess(simd, x),
+                Function::WideExcess => wide_excess(simd, x, x.mul(x)),
+                Function::Atanh => atanh_excess(simd, x),
+                Function::Even => even(simd, x),
+                Function::Mixed => mixed(simd, x),
+            };
             store(value, out);
         }
         values
@@ -34,29 +66,31 @@ fn series(x: f64, c: impl Fn(u32) -> f64) -> f64 {
     (0..60).rev().fold(0.0, |sum, k| sum * x + c(k))
 }
 
-fn worst<T: Float>(least: f64, most: f64, atanh: bool) -> f64 {
+fn worst<T: Float>(least: f64, most: f64, function: Function) -> f64 {
     let step = (most - least) / 65535.0;
     let x: Vec<T> = (0..65536).map(|i| T::from_f64(least + step * f64::from(i))).collect();
     let mut worst = 0.0_f64;
     for isa in sets() {
-        for (&x, found) in x.iter().zip(isa.run(Evaluate { x: &x, atanh })) {
-            let exact = if atanh {
-                series(x.to_f64(), |k| 1.0 / f64::from(2 * k + 3))
-            } else {
-                let factorial = |n: u32| (2..=n).map(f64::from).product::<f64>();
-                series(-x.to_f64(), |k| 1.0 / factorial(k + 2))
-            };
+        for (&x, found) in x.iter().zip(isa.run(Evaluate { x: &x, function })) {
+            let exact = function.exact(x.to_f64());
             worst = worst.max((found.to_f64() / exact - 1.0).abs());
         }
     }
     worst
 }
 
-fn within_the_promised_error<T: Float + Excess>() {
-    for (least, most, atanh) in [(-1.0, 1.0, false), (0.0, LIMIT, true)] {
-        let error = worst::<T>(least, most, atanh);
-        println!("atanh {atanh}: {error:e}");
-        assert!(error <= T::ERROR, "atanh {atanh}: {error:e}");
+fn within_the_promised_error<T: Float + Excess + JensenShannon>() {
+    let domain = <T as Excess>::DOMAIN;
+    for (least, most, function, promised) in [
+        (-1.0, 1.0, Function::Excess, <T as Excess>::ERROR),
+        (-domain, domain, Function::WideExcess, <T as Excess>::ERROR),
+        (0.0, LIMIT, Function::Atanh, <T as Excess>::ERROR),
+        (0.0, domain * domain, Function::Even, <T as JensenShannon>::ERROR),
+        (0.0, (-domain).exp(), Function::Mixed, <T as JensenShannon>::ERROR),
+    ] {
+        let error = worst::<T>(least, most, function);
+        println!("{function:?}: {error:e}");
+        assert!(error <= promised, "{function:?}: {error:e}");
     }
 }
 

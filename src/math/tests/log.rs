@@ -131,7 +131,10 @@ fn the_ends_of_the_range() {
         let high = evaluate(isa, Of::Ln, &[1022.0_f64.exp2(); 8]);
         assert!(high.iter().all(|&ln| (ln / (1022.0_f64.exp2().ln()) - 1.0).abs() < 1e-15));
         let terms = [0.0, -0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        assert_eq!(evaluate(isa, Of::RelativeEntropy, &terms), [0., 0., 1., 0., 0., 0., 0., 0.]);
+        assert_eq!(
+            evaluate(isa, Of::RelativeEntropy, &terms),
+            [0., 0., 1., 0., 0., 0., 0., 0.]
+        );
     }
 }
 

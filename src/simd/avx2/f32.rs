@@ -77,6 +77,18 @@ impl Lanes for F32 {
         halves!(Self, _mm256_max_ps, self, acc)
     }
     #[inline(always)]
+    fn min(self, acc: Self) -> Self {
+        halves!(Self, _mm256_min_ps, self, acc)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        let sign = with_token!(_mm256_set1_ps(-0.0));
+        Self(
+            with_token!(_mm256_andnot_ps(sign, self.0)),
+            with_token!(_mm256_andnot_ps(sign, self.1)),
+        )
+    }
+    #[inline(always)]
     fn power_of_eighths(self) -> Self {
         halves!(Self, power_of_eighths_ps, self)
     }
@@ -112,6 +124,14 @@ impl Lanes for F32 {
         with_token!({
             let low = _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, bound.0);
             let high = _mm256_cmp_ps::<_CMP_EQ_OQ>(self.1, bound.1);
+            (_mm256_movemask_ps(low) | _mm256_movemask_ps(high) << 8) as u32
+        })
+    }
+    #[inline(always)]
+    fn bits_gt(self, bound: Self) -> u32 {
+        with_token!({
+            let low = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, bound.0);
+            let high = _mm256_cmp_ps::<_CMP_GT_OQ>(self.1, bound.1);
             (_mm256_movemask_ps(low) | _mm256_movemask_ps(high) << 8) as u32
         })
     }

@@ -90,6 +90,18 @@ impl Lanes for F64 {
         halves!(Self, _mm256_max_pd, self, acc)
     }
     #[inline(always)]
+    fn min(self, acc: Self) -> Self {
+        halves!(Self, _mm256_min_pd, self, acc)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        let sign = with_token!(_mm256_set1_pd(-0.0));
+        Self(
+            with_token!(_mm256_andnot_pd(sign, self.0)),
+            with_token!(_mm256_andnot_pd(sign, self.1)),
+        )
+    }
+    #[inline(always)]
     fn power_of_eighths(self) -> Self {
         halves!(Self, power_of_eighths_pd, self)
     }
@@ -125,6 +137,14 @@ impl Lanes for F64 {
         with_token!({
             let low = _mm256_cmp_pd::<_CMP_EQ_OQ>(self.0, bound.0);
             let high = _mm256_cmp_pd::<_CMP_EQ_OQ>(self.1, bound.1);
+            (_mm256_movemask_pd(low) | _mm256_movemask_pd(high) << 4) as u32
+        })
+    }
+    #[inline(always)]
+    fn bits_gt(self, bound: Self) -> u32 {
+        with_token!({
+            let low = _mm256_cmp_pd::<_CMP_GT_OQ>(self.0, bound.0);
+            let high = _mm256_cmp_pd::<_CMP_GT_OQ>(self.1, bound.1);
             (_mm256_movemask_pd(low) | _mm256_movemask_pd(high) << 4) as u32
         })
     }

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::Simd;
 use super::isa::define_token;
+use super::{Kernel, Simd};
 
 /// Runs intrinsics in a place where the token, or a register made through it,
 /// is at hand.
@@ -216,5 +216,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn prefetch_to_second_level(self, bytes: &[u8], ahead: usize) {
         with_token!(_mm_prefetch::<_MM_HINT_T1>(bytes.as_ptr().wrapping_add(ahead).cast()));
+    }
+
+    #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        self.run(kernel)
     }
 }

@@ -51,6 +51,14 @@ impl Lanes for F64 {
         Self(with_token!(_mm512_max_pd(self.0, acc.0)))
     }
     #[inline(always)]
+    fn min(self, acc: Self) -> Self {
+        Self(with_token!(_mm512_min_pd(self.0, acc.0)))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(with_token!(_mm512_abs_pd(self.0)))
+    }
+    #[inline(always)]
     fn power_of_eighths(self) -> Self {
         let eighths = with_token!(_mm512_castpd_si512(self.0));
         // SAFETY: token as in `with_token`; the table has 64 bytes, at any alignment.
@@ -98,6 +106,10 @@ impl Lanes for F64 {
     #[inline(always)]
     fn bits_eq(self, bound: Self) -> u32 {
         u32::from(with_token!(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(self.0, bound.0)))
+    }
+    #[inline(always)]
+    fn bits_gt(self, bound: Self) -> u32 {
+        u32::from(with_token!(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, bound.0)))
     }
     #[inline(always)]
     fn counter(_: Avx512) -> __m512i {

@@ -161,6 +161,24 @@ on_every_register! {
     }
 }
 
+on_every_register! {
+    fn min_gives_the_accumulator_for_nan<S, T>(simd, isa) {
+        for [a, acc, _] in operands::<S, T>() {
+            let found = lanes(T::load(simd, &a).min(T::load(simd, &acc)));
+            assert_lanes(isa, &found, |i| if a[i] < acc[i] { a[i] } else { acc[i] });
+        }
+    }
+}
+
+on_every_register! {
+    fn abs_takes_the_sign<S, T>(simd, isa) {
+        for [a, ..] in operands::<S, T>() {
+            let found = lanes(T::load(simd, &a).abs());
+            assert_lanes(isa, &found, |i| T::from_f64(a[i].to_f64().abs()));
+        }
+    }
+}
+
 /// `base^8` in binary, 32 bits a limb, the lowest first.
 fn eighth_power(base: u64) -> Vec<u32> {
     let mut power = vec![1];
@@ -285,6 +303,7 @@ on_every_register! {
         assert!(!zero.any_nan() && nan.any_nan(), "{isa:?}");
         assert!(!nan.any_ge(zero) && !zero.any_ge(nan) && zero.any_ge(zero), "{isa:?}");
         assert_eq!((nan.bits_eq(nan), zero.bits_eq(nan)), (0, 0), "{isa:?}");
+        assert_eq!((nan.bits_gt(zero), zero.bits_gt(nan)), (0, 0), "{isa:?}");
         for i in 0..T::Register::<S>::LEN {
             for value in T::SPECIAL {
                 let mut x = vec![T::from_f64(-1.0); T::Register::<S>::LEN];
@@ -294,6 +313,8 @@ on_every_register! {
                 assert_eq!(register.any_ge(zero), value.to_f64() >= 0.0, "{isa:?} {x:?}");
                 let equal = u32::from(value.to_f64() == 0.0) << i;
                 assert_eq!(register.bits_eq(zero), equal, "{isa:?} {x:?}");
+                let greater = u32::from(value.to_f64() > 0.0) << i;
+                assert_eq!(register.bits_gt(zero), greater, "{isa:?} {x:?}");
             }
         }
         let ramp = ramp::<S, T>();

@@ -1,10 +1,11 @@
 //! The pass over a block of two rows: the terms of divergences, in registers.
 
-use super::blocks::BLOCK;
-use super::pair::{Alignment, LOWEST, PairSums};
+use super::alignment::Alignment;
+use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{atanh_excess, excess};
 use crate::math::exp2::{Exp2, Weigher};
+use crate::row::blocks::BLOCK;
 use crate::simd::{Lanes, Simd};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
@@ -149,7 +150,6 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
             // With t the lesser of p and q by the greater, c that of the mixture:
             // the greater times (-c ln c - share of the lesser t |r|).
             let (zero, one, half) = (self.splat(0.0), self.splat(1.0), self.splat(0.5));
-            let minus_r = zero.sub(r);
             let p_is_less = r.not_ge(zero);
             let greater = q.max(p);
             let less = p.choose(p_is_less, q);
@@ -168,16 +168,14 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
             let square = s.mul(s);
             let tail = square.mul(atanh_excess(self.simd, square));
             log = s.add(s).mul_add(tail, s.add(s)).add(log);
-            let own = share.mul(t).mul(r.max(minus_r));
+            let own = share.mul(t).mul(r.abs());
             js = greater.mul(zero.sub(c).mul(log).sub(own));
         }
         [difference, kl, js]
     }
 }
 
-/// The terms of a block; `p` and `q` hold the same number of whole registers.
-///
-/// `TERMS` is a [`super::pair::Terms`]: 0 for the distance, 1 for KL, 2 for JS too.
+/// The terms of a block, `TERMS` as in [`super::difference::difference_terms`]; `p` and `q` hold the same number of whole registers.
 #[inline(always)]
 pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
     simd: S,
@@ -188,13 +186,13 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
     let zero = frame.splat(0.0);
     let one = frame.splat(1.0);
     let (mut mass, mut difference, mut distance) = (zero, zero, zero);
-    let (mut kl, mut js) = (zero, zero);
+    let (mut gaining, mut kl, mut js) = (zero, zero, zero);
     let mut furthest = zero;
     // Two halves, so that no lane has more additions than it is to have.
     let half = BLOCK / 2 * C::SIZE;
     for (p, q) in p.chunks(half).zip(q.chunks(half)) {
         let (mut half_mass, mut half_difference, mut half_distance) = (zero, zero, zero);
-        let (mut half_kl, mut half_js) = (zero, zero);
+        let (mut half_gaining, mut half_kl, mut half_js) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {
             let (p, q) = (C::load_pair(simd, p), C::load_pair(simd, q));
@@ -202,7 +200,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
                 let (x, y) = (p[i], q[i]);
                 let r = frame.log_ratio(x, y);
                 let own = frame.p.weight(x);
-                let size = r.max(zero.sub(r));
+                let size = r.abs();
                 let [mut d, mut k, mut j] = frame.near::<TERMS>(own, r);
                 if size.any_ge(one) {
                     let far = frame.far::<TERMS>(own, y, r);
@@ -216,7 +214,8 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
                 }
                 half_mass = half_mass.add(own);
                 half_difference = half_difference.add(d);
-                half_distance = half_distance.add(d.max(zero.sub(d)));
+                half_distance = half_distance.add(d.abs());
+                half_gaining = half_gaining.add(own.keep(r.not_ge(zero)));
                 if TERMS >= 1 {
                     half_kl = half_kl.add(k);
                 }
@@ -228,6 +227,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
         mass = mass.add(half_mass);
         difference = difference.add(half_difference);
         distance = distance.add(half_distance);
+        gaining = gaining.add(half_gaining);
         kl = kl.add(half_kl);
         js = js.add(half_js);
     }
@@ -235,6 +235,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
         mass: mass.sum(),
         difference: difference.sum(),
         distance: distance.sum(),
+        gaining: gaining.sum(),
         kl: kl.sum(),
         js: js.sum(),
         furthest: furthest.largest().to_f64(),

@@ -4,13 +4,15 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::blocks::{BLOCK, Block, Scratch};
-use super::pair::{Alignment, FAR, PairPlan, PairSums, Terms};
-use super::pair_plain::{excludes, plain_terms};
-use super::pair_terms::{PairFrame, pair_terms};
+use super::alignment::Alignment;
+use super::difference::{DifferenceFrame, difference_terms, excludes};
+use super::plain::plain_terms;
+use super::terms::{PairFrame, pair_terms};
+use super::{FAR, PairPlan, PairSums, Terms};
 use crate::element::{Element, ForElement, Real, Vector};
+use crate::row::blocks::{BLOCK, Block, Scratch};
 use crate::simd::strided::StridedRows;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Kernel, Lanes, Simd};
 
 /// Converts whole elements to another type that holds them exactly.
 type Convert = fn(&[u8], &mut [u8]);
@@ -59,7 +61,7 @@ impl<'a> PairSide<'a> {
 
     /// Brings the rows' blocks at `at` into the scratch space, if they can't be
     /// read where they lie.
-    fn gather(&mut self, at: usize, len: usize) {
+    pub(super) fn gather(&mut self, at: usize, len: usize) {
         if !self.rows.is_contiguous() {
             self.rows.gather(self.first_row, at, len, self.scratch);
         }
@@ -67,7 +69,7 @@ impl<'a> PairSide<'a> {
 
     /// The block at `at` of a row, gathered before, filled up to whole registers.
     #[inline(always)]
-    fn block<C: Element>(&mut self, row: usize, at: usize, len: usize) -> &[u8] {
+    pub(super) fn block<C: Element>(&mut self, row: usize, at: usize, len: usize) -> &[u8] {
         let size = self.rows.item_size();
         let scratch = &mut self.scratch[row];
         if self.rows.is_contiguous() {
@@ -116,18 +118,22 @@ impl<C: Element> Kernel for PairRead<'_, C> {
     }
 }
 
+/// What the terms of a pair are made with.
+enum Frame<V: Lanes> {
+    /// Differences of logits; for blocks where they are cut off there is the other.
+    Difference { frame: DifferenceFrame<V>, careful: bool, other: PairFrame<V> },
+    /// Each logit, scaled by its own temperature.
+    Apart(PairFrame<V>),
+    /// No registers.
+    Plain,
+}
+
 impl<C: Element> PairRead<'_, C> {
     #[inline(always)]
     fn terms<S: Simd, const TERMS: u8>(&mut self, simd: S) {
-        let weight = self.plan.weight;
         let mut frames = Vec::with_capacity(self.alignments.len());
         for alignment in self.alignments {
-            frames.push(match alignment {
-                Some(alignment) if alignment.plain => {
-                    Some(PairFrame::<Vector<C, S>>::new(simd, alignment, weight))
-                }
-                _ => None,
-            });
+            frames.push(alignment.as_ref().map(|alignment| self.frame(simd, alignment)));
         }
         self.sums.fill(PairSums::default());
         for at in self.tokens.clone().step_by(BLOCK) {
@@ -135,15 +141,34 @@ impl<C: Element> PairRead<'_, C> {
             self.p.gather(at, len);
             self.q.gather(at, len);
             for (row, frame) in frames.iter().enumerate() {
-                let Some(alignment) = &self.alignments[row] else { continue };
+                let (Some(alignment), Some(frame)) = (&self.alignments[row], frame) else {
+                    continue;
+                };
                 let p = self.p.block::<C>(row, at, len);
                 let q = self.q.block::<C>(row, at, len);
-                let mut sums = match frame {
+                let apart = match frame {
+                    Frame::Difference { frame, careful, other } => {
+                        let block = if *careful {
+                            difference_terms::<S, C, TERMS, true, false>(simd, p, q, frame)
+                        } else {
+                            difference_terms::<S, C, TERMS, false, false>(simd, p, q, frame)
+                        };
+                        if !block.cut {
+                            self.sums[row] = self.sums[row].merge(block.sums);
+                            continue;
+                        }
+                        Some(other)
+                    }
+                    Frame::Apart(frame) => Some(frame),
+                    Frame::Plain => None,
+                };
+                let weight = self.plan.weight;
+                let mut sums = match apart {
                     Some(frame) => pair_terms::<S, C, TERMS>(simd, p, q, frame),
                     None => plain_terms::<C>(p, q, alignment, weight),
                 };
                 if sums.furthest >= FAR {
-                    if excludes::<C>(p, q) {
+                    if excludes::<S, C>(simd, p, q) {
                         sums.kl = f64::INFINITY;
                     } else {
                         sums = plain_terms::<C>(p, q, alignment, weight);
@@ -151,6 +176,24 @@ impl<C: Element> PairRead<'_, C> {
                 }
                 self.sums[row] = self.sums[row].merge(sums);
             }
+        }
+    }
+
+    #[inline(always)]
+    fn frame<S: Simd>(&self, simd: S, alignment: &Alignment) -> Frame<Vector<C, S>> {
+        if !alignment.plain {
+            return Frame::Plain;
+        }
+        let other = PairFrame::new(simd, alignment, self.plan.weight);
+        // Of mixtures the passes over differences know but the even one.
+        let mixes = self.plan.terms < Terms::JensenShannon || self.plan.weight == 0.5;
+        match alignment.basis::<C::Lane>() {
+            Some(basis) if mixes => Frame::Difference {
+                frame: DifferenceFrame::new(simd, &basis),
+                careful: basis.takes_care::<C::Lane>(),
+                other,
+            },
+            _ => Frame::Apart(other),
         }
     }
 }

@@ -1,17 +1,9 @@
 //! The terms of a pair one by one in `f64`, for what registers do not hold: logits
 //! and temperatures out of range, and ratios that are or may be infinite.
 
-use super::pair::{Alignment, LOWEST, PairSums};
+use super::alignment::Alignment;
+use super::{LOWEST, PairSums};
 use crate::element::{Element, Real};
-
-/// Whether the second row excludes a token that the first allows.
-pub(crate) fn excludes<C: Element>(p: &[u8], q: &[u8]) -> bool {
-    let tokens = p.chunks_exact(C::SIZE).zip(q.chunks_exact(C::SIZE));
-    tokens.fold(false, |found, (x, y)| {
-        let (x, y) = (C::widen(x).to_f64(), C::widen(y).to_f64());
-        found | (x > LOWEST && y == f64::NEG_INFINITY)
-    })
-}
 
 /// The terms of a block.
 pub(crate) fn plain_terms<C: Element>(
@@ -33,6 +25,7 @@ pub(crate) fn plain_terms<C: Element>(
         sums.mass += p;
         sums.difference += difference;
         sums.distance += difference.abs();
+        sums.gaining += if ratio < 0.0 { p } else { 0.0 };
         sums.kl += if p > 0.0 { (difference + p * ratio).max(0.0) } else { q };
         sums.js += if near {
             let u = (-ratio).exp_m1();

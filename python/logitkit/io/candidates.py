@@ -1,0 +1,206 @@
+"""Files of candidates: what `logitkit.candidates.Candidates` is made of, by name."""
+
+import errno
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logitkit.io.arrow import import_pyarrow
+from logitkit.io.atomic import atomic_output
+from logitkit.io.errors import DataError
+from logitkit.io.tensor_file import open_tensor_file
+
+Parts: TypeAlias = dict[str, Any]
+
+_LISTS: Final = ("ids", "logits", "log_probs")
+_PER_ROW: Final = ("log_kept_mass", "valid")
+_NUMBERS: Final = ("vocab", "axis")
+_NAMES: Final = ("indptr", *_LISTS, *_PER_ROW, *_NUMBERS)
+
+_CODES: Final = {"int64": "I64", "int32": "I32", "float64": "F64", "float32": "F32", "bool": "BOOL"}
+_METADATA: Final = b"logitkit.candidates"
+
+# What NumPy, zipfile and pyarrow raise for a file that is corrupt, or another one than it seems.
+_OF_CONTENTS: Final[tuple[type[Exception], ...]] = (
+    *(ValueError, TypeError, KeyError, AttributeError, EOFError, SyntaxError, RuntimeError),
+    *(NotImplementedError, OverflowError, MemoryError, zlib.error, zipfile.BadZipFile),
+)
+
+
+def save_candidates(path: str | os.PathLike[str], parts: Mapping[str, Any], *, force: bool) -> None:
+    """Write the parts of candidates to a file that appears whole or not at all."""
+    write, _ = _format(path)
+    arrays = {name: np.ascontiguousarray(parts[name]) for name in _NAMES}
+    # NumPy makes an array of one dimension of what has none.
+    arrays = {name: array.reshape(np.shape(parts[name])) for name, array in arrays.items()}
+    with atomic_output(os.fspath(path), force=force) as file:
+        write(file, arrays)
+
+
+def load_candidates(path: str | os.PathLike[str]) -> Parts:
+    """Read the parts of candidates, and check that they fit each other."""
+    _, read = _format(path)
+    parts = read(os.fspath(path))
+    if absent := [name for name in _NAMES if name not in parts]:
+        raise DataError(f"{os.fspath(path)}: no candidates in it: {', '.join(absent)} absent")
+    if wrong := _fault(parts):
+        raise DataError(f"{os.fspath(path)}: not sound candidates: {wrong}")
+    result: Parts = {name: parts[name][()] for name in _NAMES}
+    result.update({name: int(parts[name]) for name in _NUMBERS})
+    return result
+
+
+def _format(path: str | os.PathLike[str]) -> tuple[Callable[..., None], Callable[[str], Parts]]:
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in _FORMATS:
+        raise ValueError(
+            f"the file's suffix says its format, and that of {os.fspath(path)!r} is none of "
+            f"{', '.join(_FORMATS)}"
+        )
+    return _FORMATS[suffix]
+
+
+def _fault(parts: Parts) -> str | None:
+    """Say what keeps the parts from being candidates."""
+    indptr, ids, valid = parts["indptr"], parts["ids"], parts["valid"]
+    kinds = {"indptr": "int64", "ids": "int32", "valid": "bool"}
+    for name, kind in kinds.items():
+        if parts[name].dtype != kind:
+            return f"{name} of dtype {parts[name].dtype}, not {kind}"
+    for name in ("logits", "log_probs", "log_kept_mass"):
+        if parts[name].dtype not in (np.float32, np.float64):
+            return f"{name} of dtype {parts[name].dtype}"
+    for name in _NUMBERS:
+        if parts[name].shape or parts[name].dtype.kind != "i":
+            return f"{name} is not one integer"
+    if indptr.shape != (valid.size + 1,):
+        return f"indptr of shape {indptr.shape} for {valid.size} rows"
+    if parts["log_kept_mass"].shape != valid.shape:
+        return "log_kept_mass and valid of different shapes"
+    if any(parts[name].shape != (int(indptr[-1]),) for name in _LISTS):
+        return "ids, logits and log_probs are not as long as indptr says"
+    if indptr[0] or ((counts := np.diff(indptr)) < 0).any():
+        return "indptr does not ascend from 0"
+    if ((counts > 0) != valid.reshape(-1)).any():
+        return "rows that are valid have candidates, others none"
+    if ids.size and not 0 <= ids.min() <= ids.max() < parts["vocab"]:
+        return f"a token outside a vocabulary of {parts['vocab']}"
+    if not 0 <= parts["axis"] <= valid.ndim:
+        return f"axis {parts['axis']} of {valid.ndim + 1}"
+    return None
+
+
+def _write_npz(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    np.savez(file, allow_pickle=False, **arrays)
+
+
+def _read_npz(path: str) -> Parts:
+    # Opened here: NumPy does not close what it has opened when it fails.
+    with (
+        open(path, "rb") as file,
+        _corruption(path, ".npz"),
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        return {name: archive[name] for name in _NAMES if name in archive}
+
+
+@contextmanager
+def _corruption(path: str, suffix: str, *others: type[Exception]) -> Iterator[None]:
+    """Name the file in errors that its contents cause; let those of the system pass."""
+    try:
+        yield
+    except OSError as error:
+        # pyarrow gives no number; a corrupt archive makes seek go to no place.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise DataError(f"{path}: not a sound {suffix} file: {error}") from None
+    except (*_OF_CONTENTS, *others) as error:
+        raise DataError(f"{path}: not a sound {suffix} file: {error}") from None
+
+
+def _write_safetensors(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    header: dict[str, Any] = {}
+    end = 0
+    # The widest first, so that every array begins at a multiple of its element's size.
+    ordered = sorted(arrays, key=lambda name: -arrays[name].itemsize)
+    for name in ordered:
+        array = arrays[name]
+        begin, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": _CODES[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in ordered:
+        array = arrays[name]
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        file.write(little.tobytes())
+
+
+def _read_safetensors(path: str) -> Parts:
+    held = open_tensor_file(path)
+    parts: Parts = {}
+    with held.open() as file:
+        for tensor in held.tensors:
+            if tensor.name in _NAMES and tensor.dtype is not None:
+                flat = np.frombuffer(file.read(tensor.nbytes, tensor.offset), tensor.dtype)
+                native = flat.astype(tensor.dtype.newbyteorder("="))
+                parts[str(tensor.name)] = native.reshape(tensor.shape)
+    return parts
+
+
+def _write_parquet(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    import_pyarrow(".parquet")
+    import pyarrow.parquet
+
+    offsets = pyarrow.array(arrays["indptr"])
+    columns = {
+        name: pyarrow.LargeListArray.from_arrays(offsets, pyarrow.array(arrays[name]))
+        for name in _LISTS
+    }
+    columns |= {name: pyarrow.array(arrays[name].reshape(-1)) for name in _PER_ROW}
+    shape = {name: int(arrays[name]) for name in _NUMBERS}
+    metadata = json.dumps(shape | {"leading": list(arrays["valid"].shape)})
+    table = pyarrow.table(columns).replace_schema_metadata({_METADATA: metadata.encode()})
+    pyarrow.parquet.write_table(table, file, compression="zstd")
+
+
+def _read_parquet(path: str) -> Parts:
+    import_pyarrow(".parquet")
+    import pyarrow.parquet
+
+    with open(path, "rb") as file, _corruption(path, ".parquet", pyarrow.ArrowException):
+        table = pyarrow.parquet.read_table(file).combine_chunks()
+        if _METADATA not in (table.schema.metadata or {}):
+            return {}
+        shape = json.loads(table.schema.metadata[_METADATA])
+        lists = {name: _only_chunk(table[name]) for name in _LISTS}
+        parts: Parts = {name: each.flatten().to_numpy() for name, each in lists.items()}
+        offsets = lists["ids"].offsets.to_numpy().astype(np.int64)
+        # An empty column has no offsets; a slice of a longer one does not begin at 0.
+        parts["indptr"] = offsets - offsets[0] if offsets.size else np.zeros(1, np.int64)
+        for name in _PER_ROW:
+            values = table[name].to_numpy()
+            parts[name] = values.reshape([int(length) for length in shape["leading"]])
+        return parts | {name: np.array(int(shape[name])) for name in _NUMBERS}
+
+
+def _only_chunk(column: Any) -> Any:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+_FORMATS: Final[dict[str, tuple[Callable[..., None], Callable[[str], Parts]]]] = {
+    ".npz": (_write_npz, _read_npz),
+    ".safetensors": (_write_safetensors, _read_safetensors),
+    ".parquet": (_write_parquet, _read_parquet),
+}

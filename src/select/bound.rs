@@ -1,0 +1,160 @@
+//! Lower bounds of the k-th largest logit.
+
+use super::Span;
+use super::packed::Ordered;
+use super::sketch::MAXIMA;
+use crate::element::{Element, Real, Vector};
+use crate::simd::{Lanes, Simd};
+
+/// What is known of the `k` largest logits of a span.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bound<R> {
+    pub(crate) value: R,
+    /// Whether logits equal to `value` may be among them; if not, all are above it,
+    /// or below what is known from earlier spans.
+    pub(crate) ties: bool,
+}
+
+/// The maxima to count in for a bound that about 1.07 `k` logits reach.
+const MAXIMA_PER_PICK: usize = 8;
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search<R> {
+    pub(crate) k: usize,
+    /// What is not above it is of no interest.
+    pub(crate) floor: Option<R>,
+    /// Near this one the search begins.
+    pub(crate) guess: R,
+}
+
+/// Fewer pairs of registers of maxima would have each wait for the last.
+const LEAST: usize = 16;
+
+/// A bound for a span.
+#[inline(always)]
+pub(crate) fn of_span<S: Simd, E: Element>(
+    simd: S,
+    span: &Span,
+    maxima: &[u8],
+    scratch: &mut Vec<u8>,
+    search: Search<E::Lane>,
+) -> Bound<E::Lane> {
+    let Search { k, floor, .. } = search;
+    let lanes = <Vector<E, S> as Lanes>::LEN;
+    let steps = maxima.len() / MAXIMA;
+    if 2 * k > steps * 2 * lanes {
+        if floor.is_none() && span.len <= 2 * k {
+            // What could be left out is not worth the search for it.
+            return Bound { value: E::Lane::NEG_INFINITY, ties: true };
+        }
+        return bisect::<S, E>(simd, [span.blocks, span.last], search);
+    }
+    let wanted = (MAXIMA_PER_PICK * k).div_ceil(2 * lanes).max(LEAST);
+    if wanted < steps {
+        coarser::<S, Own<E>>(simd, maxima, wanted, scratch);
+        return bisect::<S, Own<E>>(simd, [scratch, &[]], search);
+    }
+    bisect::<S, Own<E>>(simd, [maxima, &[]], search)
+}
+
+/// A better bound than `bound`, if more than enough logits of the `steps` exceed it.
+#[inline(always)]
+pub(crate) fn of_steps<S: Simd, E: Element>(
+    simd: S,
+    steps: &[u8],
+    bound: Bound<E::Lane>,
+    k: usize,
+) -> Bound<E::Lane> {
+    let search = Search { k, floor: Some(bound.value), guess: bound.value };
+    let better = bisect::<S, E>(simd, [steps, &[]], search);
+    if better.value == bound.value { bound } else { better }
+}
+
+type Own<E> = <<E as Element>::Lane as Real>::Own;
+
+/// The maxima of `len` groups of maxima. Neighbours go to different groups: where a
+/// row's largest logits lie together, each group then holds few of them.
+#[inline(always)]
+fn coarser<S: Simd, O: Element>(simd: S, maxima: &[u8], len: usize, coarse: &mut Vec<u8>) {
+    let (first, rest) = maxima.split_at(len * MAXIMA);
+    coarse.clear();
+    coarse.extend_from_slice(first);
+    for round in rest.chunks(len * MAXIMA) {
+        for (out, pair) in coarse.chunks_exact_mut(MAXIMA).zip(round.chunks_exact(MAXIMA)) {
+            let [x0, x1] = O::load_pair(simd, pair);
+            let [y0, y1] = O::load_pair(simd, out);
+            O::store_pair(simd, [x0.max(y0), x1.max(y1)], out);
+        }
+    }
+}
+
+/// A bound that at least `k` of some numbers reach, and if it can be few more of them.
+/// There must be as many. A value that `k` of them exceed may be found anywhere near
+/// the k-th largest, so about 12 steps find one.
+#[inline(always)]
+fn bisect<S: Simd, E: Element>(
+    simd: S,
+    numbers: [&[u8]; 2],
+    search: Search<E::Lane>,
+) -> Bound<E::Lane> {
+    let Search { k, floor, guess } = search;
+    let slack = k / 8 + 4;
+    let above = |value| Bound { value, ties: false };
+    // At least `k` are above place `low`, or that is the floor; fewer are above `high`.
+    let mut high = largest::<S, E>(simd, numbers).place();
+    let mut low = E::Lane::NEG_INFINITY.place() - 1;
+    if let Some(floor) = floor {
+        if high <= floor.place() || count_above::<S, E>(simd, numbers, floor) <= k + slack {
+            return above(floor);
+        }
+        low = floor.place();
+    }
+    let mut next = guess.place();
+    let mut stride = E::Lane::STRIDE;
+    while high - low > 1 {
+        // Away from the guess in longer and longer strides, until it lies between them.
+        let middle = if low < next && next < high { next } else { low + (high - low) / 2 };
+        let value = E::Lane::at_place(middle);
+        let count = count_above::<S, E>(simd, numbers, value);
+        if count < k {
+            high = middle;
+            next = middle.saturating_sub(stride);
+        } else if count <= k + slack {
+            return above(value);
+        } else {
+            low = middle;
+            next = middle.saturating_add(stride);
+        }
+        stride = stride.saturating_mul(4);
+    }
+    Bound { value: E::Lane::at_place(high), ties: true }
+}
+
+/// How many numbers are above `value`.
+#[inline(always)]
+fn count_above<S: Simd, E: Element>(simd: S, numbers: [&[u8]; 2], value: E::Lane) -> usize {
+    let value = Vector::<E, S>::splat(simd, value);
+    let mut counters = [<Vector<E, S> as Lanes>::counter(simd); 2];
+    for bytes in numbers {
+        for pair in bytes.chunks_exact(E::PAIR * E::SIZE) {
+            let [x0, x1] = E::load_pair(simd, pair);
+            counters = [x0.count_gt(value, counters[0]), x1.count_gt(value, counters[1])];
+        }
+    }
+    let [even, odd] = counters.map(<Vector<E, S> as Lanes>::counted);
+    (even + odd) as usize
+}
+
+/// The largest number, NaN aside; -inf if there is none.
+#[inline(always)]
+fn largest<S: Simd, E: Element>(simd: S, numbers: [&[u8]; 2]) -> E::Lane {
+    let mut max = [Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY); 2];
+    for bytes in numbers {
+        for pair in bytes.chunks_exact(E::PAIR * E::SIZE) {
+            let [x0, x1] = E::load_pair(simd, pair);
+            max = [x0.max(max[0]), x1.max(max[1])];
+        }
+    }
+    max[0].max(max[1]).largest()
+}

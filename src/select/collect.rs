@@ -1,0 +1,223 @@
+//! Takes the logits that reach a bound.
+
+use super::bound::{Bound, of_steps};
+use super::packed::Packed;
+use super::sketch::{LONG, MAXIMA, SHORT};
+use super::{PackedOf, Span};
+use crate::element::{Element, Real, Vector};
+use crate::simd::{Kernel, Lanes, Simd};
+
+/// Up to so many groups of a step are looked at one by one.
+const FEW: usize = 4;
+
+/// A step of the sketch with groups that exceed a bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hit {
+    step: u32,
+    /// Bits in the order of memory.
+    groups: u32,
+}
+
+/// Takes from a span all logits above the bound, then as many that equal it as are
+/// missing, lowest index first.
+pub(crate) struct Collect<'a, E: Element> {
+    pub(crate) span: &'a Span<'a>,
+    /// Logits of a group.
+    pub(crate) step: usize,
+    pub(crate) maxima: &'a [u8],
+    pub(crate) k: usize,
+    pub(crate) bound: Bound<E::Lane>,
+    pub(crate) found: &'a mut Vec<PackedOf<E>>,
+    pub(crate) hits: &'a mut Vec<Hit>,
+    /// Where the groups begin that are to be looked at one by one.
+    pub(crate) groups: &'a mut Vec<usize>,
+    pub(crate) scratch: &'a mut Vec<u8>,
+}
+
+impl<E: Element> Kernel for Collect<'_, E> {
+    /// The bound that was collected at.
+    type Output = Bound<E::Lane>;
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) -> Bound<E::Lane> {
+        self.look_up(simd);
+        self.raise(simd);
+        let before = self.found.len();
+        let bound = Vector::<E, S>::splat(simd, self.bound.value);
+        self.groups.clear();
+        for hit in &*self.hits {
+            let (start, step) = self.span.step::<E>(hit.step as usize, self.step);
+            let mut groups = hit.groups;
+            let whole = step.len() == self.step * E::PAIR * E::SIZE;
+            if whole && groups.count_ones() as usize <= FEW {
+                let first = hit.step as usize * self.step * E::PAIR;
+                while groups != 0 {
+                    self.groups.push(first + groups.trailing_zeros() as usize);
+                    groups &= groups - 1;
+                }
+                continue;
+            }
+            for (i, pair) in step.chunks_exact(E::PAIR * E::SIZE).enumerate() {
+                let [x0, x1] = E::load_pair(simd, pair);
+                let bits = in_order::<S, E>(x0.bits_gt(bound), x1.bits_gt(bound));
+                take::<E>(pair, bits, start + i * E::PAIR, self.found);
+            }
+        }
+        if self.step == LONG {
+            self.take_groups::<LONG>();
+        } else {
+            self.take_groups::<SHORT>();
+        }
+        if self.bound.ties {
+            let missing = self.k.saturating_sub(self.found.len() - before);
+            self.take_ties(simd, missing);
+        }
+        self.bound
+    }
+}
+
+impl<E: Element> Collect<'_, E> {
+    /// Lists the steps that hold anything above the bound.
+    #[inline(always)]
+    fn look_up<S: Simd>(&mut self, simd: S) {
+        let bound = Vector::<E, S>::splat(simd, self.bound.value);
+        let maxima = self.maxima.chunks_exact(MAXIMA);
+        self.hits.clear();
+        self.hits.resize(maxima.len(), Hit::default());
+        // Whether a step is one of them is as good as random.
+        let mut end = 0;
+        for (step, pair) in maxima.enumerate() {
+            let [m0, m1] = Own::<E>::load_pair(simd, pair);
+            let groups = in_order::<S, E>(m0.bits_gt(bound), m1.bits_gt(bound));
+            self.hits[end] = Hit { step: step as u32, groups };
+            end += usize::from(groups != 0);
+        }
+        self.hits.truncate(end);
+    }
+
+    /// Raises the bound if most groups above it stand with many others in their step:
+    /// where a row is sorted, all logits of such a step are above the bound. Elsewhere
+    /// that would take longer than to collect a few too many.
+    #[inline(always)]
+    fn raise<S: Simd>(&mut self, simd: S) {
+        let groups: u32 = self.hits.iter().map(|hit| hit.groups.count_ones()).sum();
+        if self.hits.len() * E::PAIR / 4 * 3 < groups as usize {
+            self.scratch.clear();
+            for hit in &*self.hits {
+                let (_, step) = self.span.step::<E>(hit.step as usize, self.step);
+                self.scratch.extend_from_slice(step);
+            }
+            self.bound = of_steps::<S, E>(simd, self.scratch, self.bound, self.k);
+        }
+    }
+
+    /// Takes what is above the bound in the chosen groups.
+    ///
+    /// Logit by logit: that a group is chosen says that one is above, and nearly always
+    /// it is one. A look at every pair of registers instead cannot tell in which of them
+    /// it stands before it gets there, and pays with a misprediction for each. To ask for
+    /// lines of the next row meanwhile made no difference.
+    #[inline(always)]
+    fn take_groups<const STEP: usize>(&mut self) {
+        let (bound, span) = (self.bound.value, self.span);
+        // Those of the row's last block are behind the others.
+        let row = |at: usize| match at.checked_sub(span.blocks.len()) {
+            None => &span.blocks[at..],
+            Some(at) => &span.last[at..],
+        };
+        for &group in &*self.groups {
+            // So long, and no longer, that no index needs a check.
+            let bytes = &row(group * E::SIZE)[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
+            let mut above = 0_u32;
+            for i in 0..STEP {
+                let x = E::widen(&bytes[i * E::PAIR * E::SIZE..][..E::SIZE]);
+                above |= u32::from(x > bound) << i;
+            }
+            while above != 0 {
+                let at = above.trailing_zeros() as usize * E::PAIR;
+                let x = E::widen(&bytes[at * E::SIZE..][..E::SIZE]);
+                self.found.push(PackedOf::<E>::new(x, (span.start + group + at) as u32));
+                above &= above - 1;
+            }
+        }
+    }
+
+    /// Takes the first `missing` logits that equal the bound.
+    #[inline(always)]
+    fn take_ties<S: Simd>(&mut self, simd: S, mut missing: usize) {
+        let bound = Vector::<E, S>::splat(simd, self.bound.value);
+        let end = self.span.start + self.span.len;
+        for (i, maxima) in self.maxima.chunks_exact(MAXIMA).enumerate() {
+            let [m0, m1] = Own::<E>::load_pair(simd, maxima);
+            if !(m0.any_ge(bound) || m1.any_ge(bound)) {
+                continue;
+            }
+            let (start, step) = self.span.step::<E>(i, self.step);
+            for (i, pair) in step.chunks_exact(E::PAIR * E::SIZE).enumerate() {
+                if missing == 0 {
+                    return;
+                }
+                let [x0, x1] = E::load_pair(simd, pair);
+                let start = start + i * E::PAIR;
+                let bits = in_order::<S, E>(x0.bits_eq(bound), x1.bits_eq(bound));
+                // What fills up a row may be equal, too.
+                let bits = lowest(bits & below(end.saturating_sub(start)), missing);
+                missing -= bits.count_ones() as usize;
+                take::<E>(pair, bits, start, self.found);
+            }
+        }
+    }
+}
+
+type Own<E> = <<E as Element>::Lane as Real>::Own;
+
+/// Adds the chosen logits of a pair of registers, the first of which has index `start`.
+#[inline(always)]
+fn take<E: Element>(pair: &[u8], mut bits: u32, start: usize, found: &mut Vec<PackedOf<E>>) {
+    if bits == below(E::PAIR) {
+        // Where nearly all are wanted.
+        let all = pair.chunks_exact(E::SIZE).map(E::widen).zip(start as u32..);
+        found.extend(all.map(|(x, index)| PackedOf::<E>::new(x, index)));
+        return;
+    }
+    while bits != 0 {
+        let i = bits.trailing_zeros() as usize;
+        let x = E::widen(&pair[i * E::SIZE..][..E::SIZE]);
+        found.push(PackedOf::<E>::new(x, (start + i) as u32));
+        bits &= bits - 1;
+    }
+}
+
+/// Bits of both registers of a pair in the order of memory.
+#[inline(always)]
+fn in_order<S: Simd, E: Element>(first: u32, second: u32) -> u32 {
+    if E::INTERLEAVED {
+        spread(first) | spread(second) << 1
+    } else {
+        first | second << <Vector<E, S> as Lanes>::LEN
+    }
+}
+
+/// Sixteen bits at the even places of 32.
+#[inline(always)]
+fn spread(bits: u32) -> u32 {
+    let bits = (bits | bits << 8) & 0x00ff_00ff;
+    let bits = (bits | bits << 4) & 0x0f0f_0f0f;
+    let bits = (bits | bits << 2) & 0x3333_3333;
+    (bits | bits << 1) & 0x5555_5555
+}
+
+/// The lowest `count` of the bits that are set.
+#[inline(always)]
+fn lowest(mut bits: u32, count: usize) -> u32 {
+    while bits.count_ones() as usize > count {
+        bits &= !(1 << bits.ilog2());
+    }
+    bits
+}
+
+/// The bits below the one at `end`.
+#[inline(always)]
+fn below(end: usize) -> u32 {
+    if end >= 32 { u32::MAX } else { (1 << end) - 1 }
+}

@@ -1,0 +1,192 @@
+//! The largest logits of a row, exactly, without sorting it.
+//!
+//! Order: logit descending, then index ascending. With NaN there is no order, and
+//! nothing here heeds it: whoever asks must know of it from elsewhere.
+//!
+//! # Method
+//! While a row is read, [`sketch`] keeps the lane-wise maxima of groups of logits: one
+//! `max` operation on a register. If `k` groups have a maximum above some value, then at
+//! least `k` logits are above it, so a value that is exceeded by few more than `k` of
+//! the maxima is a proved lower bound that few logits exceed. [`bound`] finds one by
+//! bisection on the order of the numbers, counting a register at a time. [`collect`]
+//! reads the groups again that exceed it, from the cache: about `k` of them. [`order`]
+//! sorts what it finds.
+//!
+//! A row is read in spans. What a span has shown to be too small is out of question in
+//! the next ones from the start. Whatever the row, a span's cost is bounded:
+//!
+//! * Rows whose largest logits lie together, such as ascending ones: their groups hold
+//!   nothing but candidates. The bisection goes on over the groups themselves, which are
+//!   few (see [`bound`]).
+//! * Many equal logits at the bound (all equal, two values, 16-bit logits, a masked
+//!   row): logits above it are collected, and of those that equal it as many as are
+//!   missing, lowest index first, where the search for them ends.
+//! * `k` beyond the sketch's reach, more than half of its maxima: the bisection counts
+//!   the logits themselves, which are in the cache. A step counts a register with one
+//!   comparison, and about 12 steps (at most 32, or 64 for 64 bits) are needed.
+//!   Quickselect would move what this only counts.
+//! * More found than wanted all the same, for which it takes a row made for it: a
+//!   quickselect of what was found, at most a group for each maximum above the bound.
+//!
+//! The result is a set with an order, both exact: how a row was cut into spans and by
+//! whom they were read has no say in it.
+#![forbid(unsafe_code)]
+
+mod bound;
+mod collect;
+mod order;
+pub(crate) mod packed;
+pub(crate) mod sketch;
+mod span;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use span::Span;
+
+use collect::{Collect, Hit};
+use packed::Packed;
+
+use crate::element::{Element, Real};
+
+/// A logit of this type with its index.
+type PackedOf<E> = <<E as Element>::Lane as Real>::Packed;
+
+use crate::simd::{Kernel, Simd};
+
+/// The search for the `k` largest logits of a row, span by span.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection<R: Real> {
+    k: usize,
+    /// May be among them, of the spans read.
+    found: Vec<R::Packed>,
+    /// Logits that come later and are not above this one can't be among the `k`.
+    floor: Option<R>,
+    /// A bound of the last row, near which that of a similar row lies.
+    guess: R,
+    /// Of the span that is being read.
+    maxima: Vec<u8>,
+    scratch: Vec<u8>,
+    hits: Vec<Hit>,
+    groups: Vec<usize>,
+    spare: Vec<R::Packed>,
+}
+
+impl<R: Real> Selection<R> {
+    /// Nothing read.
+    pub(crate) fn new() -> Self {
+        Self {
+            k: 0,
+            found: Vec::new(),
+            floor: None,
+            guess: R::NEG_INFINITY,
+            maxima: Vec::new(),
+            scratch: Vec::new(),
+            hits: Vec::new(),
+            groups: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Starts with another row, of which `k >= 1` logits are wanted.
+    pub(crate) fn restart(&mut self, k: usize) {
+        self.k = k;
+        self.found.clear();
+        self.floor = None;
+        self.maxima.clear();
+    }
+
+    /// How [`sketch`] is to look at the span that is being read: the length of a group,
+    /// and where the maxima go.
+    pub(crate) fn sketching(&mut self) -> (usize, &mut Vec<u8>) {
+        (sketch::step_for(self.k), &mut self.maxima)
+    }
+
+    /// What has been found, taken out: all that counts of the spans read.
+    pub(crate) fn take_found(&mut self) -> Vec<R::Packed> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// Adds what was found in other spans.
+    pub(crate) fn absorb(&mut self, found: &[R::Packed]) {
+        self.found.extend_from_slice(found);
+    }
+
+    /// The largest logits, once [`Finish`] has put them in order. Zeros have lost
+    /// their signs.
+    pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (R, usize)> {
+        self.found.iter().map(|packed| (packed.value(), packed.index() as usize))
+    }
+
+    /// Drops what is not among the largest, if that is so much that it would be in the
+    /// way.
+    fn shrink(&mut self) {
+        if self.found.len() > self.k + self.k / 4 + 64 {
+            self.found.select_nth_unstable(self.k - 1);
+            self.found.truncate(self.k);
+        }
+    }
+}
+
+/// Takes from a span, which has been [sketched](sketch), what may be among the largest.
+pub(crate) struct Settle<'a, E: Element> {
+    pub(crate) selection: &'a mut Selection<E::Lane>,
+    pub(crate) span: Span<'a>,
+}
+
+impl<E: Element> Kernel for Settle<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let selection = self.selection;
+        let before = selection.found.len();
+        selection.found.reserve(selection.k.min(self.span.len));
+        let (span, k, floor) = (&self.span, selection.k, selection.floor);
+        let search = bound::Search { k, floor, guess: selection.guess };
+        let (maxima, scratch) = (&selection.maxima, &mut selection.scratch);
+        let bound = bound::of_span::<S, E>(simd, span, maxima, scratch, search);
+        if floor.is_none() {
+            selection.guess = bound.value;
+        }
+        let bound = Collect::<E> {
+            span,
+            step: sketch::step_for(k),
+            maxima,
+            k,
+            bound,
+            found: &mut selection.found,
+            hits: &mut selection.hits,
+            groups: &mut selection.groups,
+            scratch,
+        }
+        .run(simd);
+        selection.maxima.clear();
+        // All found in this span reach the bound.
+        if selection.found.len() - before >= selection.k {
+            selection.floor = Some(bound.value);
+        }
+        selection.shrink();
+    }
+}
+
+/// Puts the largest logits of a row, all of whose spans are settled, in order.
+pub(crate) struct Finish<'a, R: Real> {
+    pub(crate) selection: &'a mut Selection<R>,
+    /// Whether the order is that of the indices instead.
+    pub(crate) by_index: bool,
+}
+
+impl<R: Real> Kernel for Finish<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let selection = self.selection;
+        selection.shrink();
+        order::sort(&mut selection.found, &mut selection.spare);
+        selection.found.truncate(selection.k);
+        if self.by_index {
+            selection.found.sort_unstable_by_key(|packed| packed.index());
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Selection against a plain sort, on every instruction set.
+
+use ndarray::{Array, ArrayViewD, Ix3};
+
+use super::packed::{Ordered, Packed};
+use super::{Finish, order};
+use crate::element::{BFloat16, Element, Float16, Float32, Float64, Real};
+use crate::row::blocks::{BLOCK, CHUNK};
+use crate::row::part::Part;
+use crate::row::read::{Plan, Read, Stretch};
+use crate::row::search::Search;
+use crate::row::tests::{Encode, encoded, rows_of};
+use crate::simd::Isa;
+use crate::simd::strided::StridedRows;
+use crate::simd::tests::{Random, sets};
+
+/// Around every length at which something changes: of a register, of a pair, of a step
+/// of the sketch, of a block, of a span of gathered blocks, of a chunk.
+const LENGTHS: [usize; 16] = [
+    1,
+    7,
+    16,
+    33,
+    100,
+    513,
+    BLOCK - 1,
+    BLOCK,
+    BLOCK + 1,
+    5 * BLOCK + 17,
+    16 * BLOCK,
+    16 * BLOCK + 1,
+    40_000,
+    CHUNK,
+    CHUNK + 3,
+    2 * CHUNK + 77,
+];
+
+const COUNTS: [usize; 9] = [1, 2, 10, 50, 256, 1000, 5000, usize::MAX - 1, usize::MAX];
+
+/// Rows of these names and a length.
+fn rows(len: usize) -> Vec<(&'static str, Vec<f64>)> {
+    let mut random = Random(len as u64);
+    let mut row = |logit: &mut dyn FnMut(usize, &mut Random) -> f64| {
+        (0..len).map(|i| logit(i, &mut random)).collect()
+    };
+    let none = f64::NEG_INFINITY;
+    let step = 9.0 / len as f64;
+    vec![
+        ("normal", row(&mut |_, random| 3.0 * random.normal())),
+        ("equal", row(&mut |_, _| -4.25)),
+        ("two values", row(&mut |_, random| random.below(2) as f64)),
+        ("few high ones", row(&mut |_, random| f64::from(u8::from(random.below(90) == 0)))),
+        ("rounded", row(&mut |_, random| (2.0 * random.normal()).round())),
+        ("ascending", row(&mut |i, _| i as f64 * step)),
+        ("descending", row(&mut |i, _| i as f64 * -step)),
+        ("both ways", row(&mut |i, _| (i as f64 - len as f64 / 2.0).abs() * step)),
+        ("one outlier", row(&mut |i, _| if i == len / 3 { 3e4 } else { 0.0 })),
+        ("masked", row(&mut |i, _| if i % 1009 == 8 { i as f64 * step } else { none })),
+        ("half masked", row(&mut |i, random| if i % 2 == 0 { none } else { random.normal() })),
+        ("nothing", row(&mut |_, _| none)),
+        (
+            "infinite",
+            row(&mut |i, random| if i % 3 == 0 { f64::INFINITY } else { random.normal() }),
+        ),
+        ("zeros", row(&mut |i, _| if i % 2 == 0 { -0.0 } else { 0.0 })),
+        ("signs", row(&mut |_, random| [-1e-38, -0.0, 0.0, 1e-38][random.below(4)])),
+        ("one group", row(&mut |i, _| if i % 32 == 5 { i as f64 } else { none })),
+    ]
+}
+
+/// A chosen logit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pick {
+    logit: f64,
+    index: usize,
+}
+
+/// The first `k` of a stable sort.
+fn expected<E: Element>(bytes: &[u8], k: usize) -> Vec<Pick> {
+    let logits = bytes.chunks_exact(E::SIZE).map(|own| E::widen(own).to_f64());
+    let mut all: Vec<Pick> =
+        logits.enumerate().map(|(i, logit)| Pick { logit, index: i }).collect();
+    all.sort_by(|a, b| b.logit.partial_cmp(&a.logit).expect("no NaN"));
+    all.truncate(k);
+    all
+}
+
+/// Selects from neighbouring rows as a batch does: with one `search` for each, used
+/// before.
+fn select<E: Element>(
+    isa: Isa,
+    plan: Plan,
+    rows: &StridedRows,
+    k: usize,
+    searches: &mut Vec<Search<E::Lane>>,
+) -> Vec<Vec<Pick>> {
+    let count = rows.rows();
+    let mut scratch = vec![[0; BLOCK * 8]; count];
+    let mut parts = vec![Part::NONE; count];
+    searches.resize_with(count, Search::new);
+    searches.iter_mut().for_each(|search| search.restart(k));
+    for start in (0..rows.vocab()).step_by(CHUNK) {
+        isa.run(Read::<E> {
+            stretch: Stretch::new(rows, 0, start, &mut scratch),
+            plan,
+            temperatures: &vec![1.0; count],
+            thresholds: &[],
+            greater: &mut [],
+            parts: &mut parts,
+            searches,
+        });
+    }
+    let finish = |search: &mut Search<E::Lane>| {
+        isa.run(Finish { selection: &mut search.selection, by_index: false });
+        let sorted = search.selection.sorted();
+        sorted.map(|(x, index)| Pick { logit: x.to_f64(), index }).collect()
+    };
+    searches.iter_mut().map(finish).collect()
+}
+
+fn selects_what_a_sort_does<E: Encode>() {
+    for isa in sets() {
+        let mut searches = Vec::new();
+        for len in LENGTHS {
+            for (name, values) in rows(len) {
+                let bytes = encoded::<E>(&values);
+                for k in COUNTS {
+                    // Two of the largest numbers: the row, and all of it but one.
+                    let k = if k > len { len - (usize::MAX - k).min(len - 1) } else { k };
+                    let rows = rows_of::<E>(&bytes, len);
+                    for plan in [Plan::Largest, Plan::Varentropy] {
+                        let found = select::<E>(isa, plan, &rows, k, &mut searches);
+                        let expected = expected::<E>(&bytes, k);
+                        assert!(found[0] == expected, "{isa:?} {} {name} {len}: {k}", E::NAME);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn selects_what_a_sort_does_f32() {
+    selects_what_a_sort_does::<Float32>();
+}
+
+#[test]
+fn selects_what_a_sort_does_f16() {
+    selects_what_a_sort_does::<Float16>();
+}
+
+#[test]
+fn selects_what_a_sort_does_bf16() {
+    selects_what_a_sort_does::<BFloat16>();
+}
+
+#[test]
+fn selects_what_a_sort_does_f64() {
+    selects_what_a_sort_does::<Float64>();
+}
+
+/// Rows that lie across each other are gathered, and searched in other spans.
+#[test]
+fn gathered_rows_are_searched_alike() {
+    for len in [2, 100, 16 * BLOCK, 16 * BLOCK + 1, 33 * BLOCK + 5, CHUNK + 9] {
+        let rows = rows(len);
+        let bytes: Vec<Vec<u8>> = rows.iter().map(|(_, v)| encoded::<BFloat16>(v)).collect();
+        let joined = Array::from_vec(bytes.concat());
+        let cells = joined.into_shape_with_order((rows.len(), len, 2)).expect("whole rows");
+        let mut across = Array::<u8, Ix3>::zeros((len, rows.len(), 2));
+        across.assign(&cells.permuted_axes([1, 0, 2]));
+        let mut view: ArrayViewD<u8> = across.view().into_dyn();
+        view.swap_axes(0, 1);
+        let gathered = StridedRows::new(view, false).expect("there are logits");
+        assert!(!gathered.is_contiguous());
+        for isa in sets() {
+            let mut searches = Vec::new();
+            for k in [1, 50, 1000, 20_000] {
+                let k = k.min(len);
+                for plan in [Plan::Largest, Plan::Weights] {
+                    let found = select::<BFloat16>(isa, plan, &gathered, k, &mut searches);
+                    for ((found, bytes), (name, _)) in found.iter().zip(&bytes).zip(&rows) {
+                        let expected = expected::<BFloat16>(bytes, k);
+                        assert!(found == &expected, "{isa:?} {name} {len}: {k}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn places_are_in_the_order_of_the_numbers() {
+    let numbers = [
+        f64::NEG_INFINITY,
+        f64::MIN,
+        -1.0,
+        -f64::MIN_POSITIVE,
+        -5e-324,
+        -0.0,
+        0.0,
+        5e-324,
+        1.0,
+        f64::MAX,
+        f64::INFINITY,
+    ];
+    assert!(numbers.map(Ordered::place).is_sorted());
+    assert!(numbers.map(|x| (x as f32).place()).is_sorted());
+    for x in numbers {
+        assert_eq!(f64::at_place(x.place()).to_bits(), x.to_bits());
+        assert_eq!(f32::at_place((x as f32).place()).to_bits(), (x as f32).to_bits());
+    }
+    assert_eq!((-0.0_f64).place() + 1, 0.0_f64.place());
+    assert_eq!((-0.0_f32).place() + 1, 0.0_f32.place());
+    assert!(f32::NAN.place() > f32::INFINITY.place());
+}
+
+#[test]
+fn sorts_by_logit_then_index() {
+    let mut random = Random(11);
+    for len in [0, 1, 100, 191, 192, 300, 5000] {
+        for spread in [0.0, 1.0, 8.0, 1e30] {
+            for digits in [1.0, 1e9] {
+                let logits: Vec<f64> = (0..len)
+                    .map(|_| (random.normal() * spread * digits).round() / digits)
+                    .collect();
+                let mut items: Vec<u64> =
+                    logits.iter().map(|&x| u64::new(x as f32, random.bits() as u32)).collect();
+                let mut wide: Vec<u128> =
+                    logits.iter().map(|&x| u128::new(x, random.bits() as u32)).collect();
+                let mut expected = (items.clone(), wide.clone());
+                expected.0.sort();
+                expected.1.sort();
+                order::sort(&mut items, &mut Vec::new());
+                order::sort(&mut wide, &mut Vec::new());
+                assert!((items, wide) == expected, "{len} of {spread} in {digits}");
+            }
+        }
+    }
+    let item = u64::new(-1.5, 9);
+    assert_eq!((item.value(), item.index()), (-1.5, 9));
+    assert!(u64::new(2.0, 5) < u64::new(1.0, 4) && u64::new(2.0, 4) < u64::new(2.0, 5));
+    assert!(u64::new(-0.0, 1) < u64::new(0.0, 2) && u64::new(f32::NEG_INFINITY, 0) > item);
+}

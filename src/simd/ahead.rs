@@ -1,0 +1,37 @@
+//! Which cache lines a pass over memory asks for before it needs them.
+
+use super::Simd;
+
+/// Bytes that memory brings together.
+const CACHE_LINE: usize = 64;
+
+/// How far ahead of the arithmetic the cache lines are asked for: from far away into
+/// the second-level cache, then from there into the first.
+///
+/// A core has few places for lines on their way to its first-level cache (16 on
+/// Sapphire Rapids), many more for those to the second (48). With the near request
+/// alone entropy ran at 0.79 of the read bandwidth there, with both at 0.87; near ones
+/// at 4 to 16 KiB and far ones at 32 to 128 KiB made no difference. On a Zen 5 core the
+/// near request alone took entropy from 0.75 of the bandwidth at 1 KiB to 0.95 at 16
+/// and 0.90 at 24; the non-temporal hint was worse than none on both.
+const NEAR: usize = 16384;
+const FAR: usize = 32768;
+
+/// Asks for the cache lines that are to follow `bytes`, which are about to be read for
+/// the first time.
+#[inline(always)]
+pub(crate) fn prefetch<S: Simd>(simd: S, bytes: &[u8]) {
+    for line in 0..bytes.len() / CACHE_LINE {
+        simd.prefetch_to_second_level(bytes, FAR + line * CACHE_LINE);
+        simd.prefetch(bytes, NEAR + line * CACHE_LINE);
+    }
+}
+
+/// As `prefetch` in a pass over bytes that have been read before, `distance` of them: what
+/// that pass has asked for is not asked for again.
+#[inline(always)]
+pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
+    for line in 0..bytes.len() / CACHE_LINE {
+        simd.prefetch_to_second_level(bytes, FAR + distance + line * CACHE_LINE);
+    }
+}
