@@ -12,7 +12,7 @@ mod tests;
 mod top;
 
 pub use dense::{Dense, Destination};
-pub use pairs::{Pairs, for_common_element};
+pub use pairs::{KlGradient, Pairs, for_common_element};
 pub use top::Top;
 
 use std::sync::Mutex;

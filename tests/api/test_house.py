@@ -49,7 +49,7 @@ DERIVED = {
     "temperature_for_entropy",
 }
 # Kernels that do more than the one in whose file they are, for an option of that statistic.
-VARIANTS = {"entropy_gradient"}
+VARIANTS = {"entropy_gradient", "kl_divergence_gradient"}
 
 
 def stub() -> dict[str, ast.FunctionDef]:
