@@ -85,7 +85,7 @@ def test_throughput(benchmark: BenchmarkFixture, results: Results, case: Case) -
         implementation, instruction_set, rounds = case.runner.name, None, workload.peer_rounds
         logits = logits.head(workload.peer_nbytes)
         call = case.runner.bind(case.statistic, logits, case.threads)
-    read, read_with = reading(logits, case.threads)
+    read, read_with = reading(case.statistic.arrays(logits), case.threads)
     read_seconds: list[float] = []
     benchmark.pedantic(
         call, setup=lambda: read_seconds.append(read()), rounds=rounds, warmup_rounds=1
@@ -101,7 +101,7 @@ def test_throughput(benchmark: BenchmarkFixture, results: Results, case: Case) -
             implementation=implementation,
             threads=case.threads,
             instruction_set=instruction_set,
-            nbytes=logits.nbytes,
+            nbytes=case.statistic.nbytes(logits),
             rounds=rounds,
             seconds_min=times.min,
             seconds_median=times.median,
@@ -112,9 +112,10 @@ def test_throughput(benchmark: BenchmarkFixture, results: Results, case: Case) -
     )
 
 
-def reading(logits: Logits, threads: int) -> tuple[Callable[[], float], str]:
+def reading(arrays: tuple[Logits, ...], threads: int) -> tuple[Callable[[], float], str]:
     """What to compare with: the read bandwidth; for one row, `numpy.max` of it as users call it."""
-    if len(logits.values) == 1:
-        return partial(row_maximum, logits.values[0]), "numpy.max of the row"
-    reader = logits.reader(threads)
-    return reader.seconds, f"numpy.max as {reader.way}"
+    if len(arrays[0].values) == 1:
+        reads = [partial(row_maximum, each.values[0]) for each in arrays]
+        return lambda: sum(read() for read in reads), "numpy.max of the row"
+    readers = [each.reader(threads) for each in arrays]
+    return lambda: sum(reader.seconds() for reader in readers), f"numpy.max as {readers[0].way}"

@@ -23,19 +23,21 @@ class Statistic:
 
     One with a value for every logit names the argument that takes the place for them. `k` of the
     largest logits are wanted, if any: all that `topk` gives, a part of what `token_stats` does.
+    A `pair` of arrays is compared.
     """
 
     name: str
     function: str
     targets: bool = False
+    pair: bool = False
     place: str | None = None
     k: int | None = None
 
     def bind(self, module: ModuleType, logits: "Logits", **arguments: Any) -> Callable[[], object]:
         """The call as `module` (logitkit or its reference) offers it."""
-        positional: tuple[Any, ...] = (logits.values,)
+        positional: tuple[Any, ...] = tuple(each.values for each in self.arrays(logits))
         if self.targets:
-            positional = (logits.values, logits.targets)
+            positional = (*positional, logits.targets)
         if logits.dtype == "bfloat16":
             arguments["dtype"] = "bfloat16"
         if self.place is not None:
@@ -45,6 +47,13 @@ class Statistic:
         elif self.k is not None:
             arguments["top_k"] = self.k
         return partial(getattr(module, self.function), *positional, **arguments)
+
+    def arrays(self, logits: "Logits") -> "tuple[Logits, ...]":
+        """What the call reads."""
+        return (logits, logits.counterpart) if self.pair else (logits,)
+
+    def nbytes(self, logits: "Logits") -> int:
+        return sum(each.nbytes for each in self.arrays(logits))
 
 
 TOP_K = (1, 10, 50, 256, 1000)
@@ -63,6 +72,11 @@ STATISTICS = (
     Statistic("log_softmax", "log_softmax", place="out"),
     *(Statistic(f"topk {k}", "topk", k=k) for k in TOP_K),
     Statistic("token_stats with top 50", "token_stats", k=50),
+    Statistic("kl_divergence", "kl_divergence", pair=True),
+    Statistic("kl_divergence with gradient", "kl_divergence", pair=True, place="grad_out"),
+    Statistic("js_divergence", "js_divergence", pair=True),
+    Statistic("total_variation", "total_variation", pair=True),
+    Statistic("compare_stats with targets", "compare_stats", targets=True, pair=True),
 )
 
 
@@ -116,6 +130,24 @@ class Logits:
         """Memory for a result for every logit, touched before anything is measured."""
         return np.zeros(self.values.shape, np.float64 if self.dtype == "float64" else np.float32)
 
+    @cached_property
+    def counterpart(self) -> "Logits":
+        """The logits of a model nearly equal to this one, as a quantised one is: with noise."""
+        generator = np.random.default_rng(3)
+        values = np.empty_like(self.values)
+        for block in _blocks(*values.shape):
+            noise = generator.standard_normal(values[block].shape, dtype=np.float32)
+            noise *= _NOISE
+            own = self.values[block]
+            wide = (own.astype(np.uint32) << 16).view(np.float32) if self._is_bits else own
+            noisy = np.add(noise, wide, dtype=np.float32)
+            values[block] = noisy.view(np.uint32) >> 16 if self._is_bits else noisy
+        return Logits(values, self.dtype, self.targets)
+
+    @property
+    def _is_bits(self) -> bool:
+        return self.dtype == "bfloat16"
+
     @property
     def vocab(self) -> int:
         return int(self.values.shape[-1])
@@ -131,6 +163,9 @@ class Logits:
             self._readers[threads] = Reader(self.values, threads)
         return self._readers[threads]
 
+
+# What weights of four bits change logits by, about.
+_NOISE = 0.1
 
 # Tokens of each row that stand out, as a language model's candidates do.
 _CANDIDATES = 64

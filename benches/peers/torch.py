@@ -1,5 +1,6 @@
 """PyTorch on the CPU, eager and compiled."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -61,7 +62,32 @@ def _formulas() -> dict[str, _Formula]:
     def log_softmax(x: Any, _: Any) -> Any:
         return F.log_softmax(x, -1)
 
+    def kl_divergence(p: Any, q: Any) -> Any:
+        log_p, log_q = F.log_softmax(p, -1), F.log_softmax(q, -1)
+        return F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)
+
+    def kl_divergence_with_gradient(p: Any, q: Any) -> Any:
+        q = q.detach().requires_grad_()
+        kl = kl_divergence(p, q)
+        return kl, torch.autograd.grad(kl.sum(), q)[0]
+
+    def js_divergence(p: Any, q: Any) -> Any:
+        log_p, log_q = F.log_softmax(p, -1), F.log_softmax(q, -1)
+        log_m = torch.logaddexp(log_p, log_q) - math.log(2)
+        both = (
+            F.kl_div(log_m, each, reduction="none", log_target=True).sum(-1)
+            for each in (log_p, log_q)
+        )
+        return sum(both) / 2
+
+    def total_variation(p: Any, q: Any) -> Any:
+        return (F.softmax(p, -1) - F.softmax(q, -1)).abs().sum(-1) / 2
+
     return {
+        "kl_divergence": kl_divergence,
+        "kl_divergence with gradient": kl_divergence_with_gradient,
+        "js_divergence": js_divergence,
+        "total_variation": total_variation,
         "cross_entropy": lambda x, targets: F.cross_entropy(x, targets, reduction="none"),
         "cross_entropy with gradient": cross_entropy_with_gradient,
         "log_softmax": log_softmax,
@@ -94,11 +120,15 @@ class TorchEager(Peer):
             "cross_entropy",
             "cross_entropy with gradient",
             "entropy",
+            "js_divergence",
+            "kl_divergence",
+            "kl_divergence with gradient",
             "log_prob",
             "log_softmax",
             "logsumexp",
             "rank",
             "token_stats with targets",
+            "total_variation",
             "varentropy",
             *TOP_K_NAMES,
         }
@@ -114,7 +144,8 @@ class TorchEager(Peer):
         torch.set_num_threads(threads)
         formula = _top(statistic.k) if statistic.k is not None else _formulas()[statistic.name]
         formula = self._prepare(formula)
-        call = partial(formula, _tensor(logits), torch.from_numpy(logits.targets))
+        second = _tensor(logits.counterpart) if statistic.pair else torch.from_numpy(logits.targets)
+        call = partial(formula, _tensor(logits), second)
         call()
         return call
 
@@ -125,7 +156,11 @@ class TorchEager(Peer):
 class TorchCompiled(TorchEager):
     name = "torch.compile"
     # Its graphs hold no call of autograd, and a topk is the one of eager mode there.
-    statistics = TorchEager.statistics - {"cross_entropy with gradient"} - TOP_K_NAMES
+    statistics = (
+        TorchEager.statistics
+        - {"cross_entropy with gradient", "kl_divergence with gradient"}
+        - TOP_K_NAMES
+    )
 
     def _prepare(self, formula: _Formula) -> _Formula:
         import torch

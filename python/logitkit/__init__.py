@@ -24,6 +24,7 @@ from logitkit.divergences import (
     cross_entropy_between,
     js_divergence,
     kl_divergence,
+    renyi_divergence,
     total_variation,
 )
 from logitkit.losses import binary_cross_entropy, cross_entropy
@@ -64,6 +65,7 @@ __all__ = [
     "perplexity",
     "rank",
     "reference",
+    "renyi_divergence",
     "set_num_threads",
     "show_config",
     "softmax",

@@ -82,6 +82,18 @@ def as_share(share: float, name: str) -> float:
     return value
 
 
+def as_order(order: float, name: str) -> float:
+    """Check a number from 0 to infinity."""
+    expected = "expected one from 0 to inf"
+    try:
+        value = float(order)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}={order!r} is not a number; {expected}") from None
+    if not value >= 0.0:
+        raise ValueError(f"{name}={value}; {expected}")
+    return value
+
+
 def as_pair(
     p_logits: ArrayLike, q_logits: ArrayLike, axis: int, dtype: str | None
 ) -> tuple[Rows, Rows]:

@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from logitkit._arguments import result_dtype
 from logitkit._arrays import Element, Rows, element_of
 
 _Bytes: TypeAlias = NDArray[np.uint8]
@@ -44,23 +45,31 @@ class Destination(NamedTuple):
 
 
 def destination(
-    rows: Rows, logits: ArrayLike, out: NDArray[Any] | None, stated: str | None, name: str
+    rows: Rows,
+    out: NDArray[Any] | None,
+    stated: str | None,
+    name: str,
+    *,
+    other: Rows | None = None,
 ) -> Destination:
     """Check `out`, or make a new array of the results' dtype.
 
     An `out` that is not C-contiguous with the vocabulary last, or that overlaps the logits
-    without being them, is filled from a temporary array of its size.
+    without being them, is filled from a temporary array of its size; one that overlaps `other`
+    rows, which are read too, always.
     """
     vocab = rows.cells.shape[-2]
     shape = (*rows.leading, vocab)
+    dtype = rows.result_dtype if other is None else result_dtype(rows, other)
     if out is None:
-        filled = np.empty(shape, rows.result_dtype)
-        element: Element = "float64" if rows.element == "float64" else "float32"
+        filled = np.empty(shape, dtype)
+        element: Element = "float64" if dtype == np.float64 else "float32"
         result = np.moveaxis(filled, -1, rows.axis)
         return Destination(rows.cells, _bytes(filled), element, filled, None, result)
-    element = _check(rows, out, stated, name)
+    element = _check(rows, dtype, out, stated, name)
     last = np.moveaxis(out, rows.axis, -1)
-    if last.flags.c_contiguous:
+    apart = other is None or not np.may_share_memory(out, other.cells)
+    if last.flags.c_contiguous and apart:
         own = _bytes(last)
         if _is_same(own, rows.cells) and element == rows.element and not rows.swapped:
             return Destination(None, own, element, last, None, out)
@@ -70,10 +79,12 @@ def destination(
     return Destination(rows.cells, _bytes(filled), element, filled, last, out)
 
 
-def _check(rows: Rows, out: NDArray[Any], stated: str | None, name: str) -> Element:
+def _check(
+    rows: Rows, dtype: np.dtype[Any], out: NDArray[Any], stated: str | None, name: str
+) -> Element:
     vocab = rows.cells.shape[-2]
     shape = (*rows.leading[: rows.axis], vocab, *rows.leading[rows.axis :])
-    allowed = sorted({rows.element, rows.result_dtype.name})
+    allowed = sorted({dtype.name} if dtype == np.float64 else {rows.element, dtype.name})
     expected = (
         f"expected a writeable numpy.ndarray of shape {shape} and dtype {' or '.join(allowed)}"
     )

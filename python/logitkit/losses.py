@@ -157,7 +157,7 @@ def cross_entropy(
         linear = (1.0 - smoothing, smoothing / vocab)
     place = None
     if return_grad or grad_out is not None:
-        place = destination(rows, logits, grad_out, dtype, "grad_out")
+        place = destination(rows, grad_out, dtype, "grad_out")
     with np.errstate(divide="ignore"):
         gradient_scale = float(np.float64(1.0) / divisor) if divisor else 0.0
     losses = _native.cross_entropy(

@@ -71,7 +71,7 @@ def softmax(
     array([0.125, 0.25 , 0.625])
     """
     rows = as_rows(logits, axis, dtype)
-    target = destination(rows, logits, out, dtype, "out")
+    target = destination(rows, out, dtype, "out")
     _native.softmax(
         target.cells,
         rows.element,
@@ -140,7 +140,7 @@ def log_softmax(
     -4.248354255e-18
     """
     rows = as_rows(logits, axis, dtype)
-    target = destination(rows, logits, out, dtype, "out")
+    target = destination(rows, out, dtype, "out")
     _native.log_softmax(
         target.cells,
         rows.element,

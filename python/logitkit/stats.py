@@ -188,7 +188,7 @@ def entropy(
     shape = result_shape(rows, keepdims)
     check_out(out, shape, rows.result_dtype)
     if return_grad or grad_out is not None:
-        place = destination(rows, logits, grad_out, dtype, "grad_out")
+        place = destination(rows, grad_out, dtype, "grad_out")
         values = _native.entropy_gradient(
             place.cells,
             rows.element,

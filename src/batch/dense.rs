@@ -1,20 +1,17 @@
 //! Rows that become as many rows of values, written by the thread that read them.
 
 use std::marker::PhantomData;
-use std::sync::Mutex;
-
-use ndarray::{ArrayViewD, IxDyn};
 
 use super::reader::{Reader, Workspace};
-use super::tasks::in_tasks;
-use super::{Batch, PerRow, TASK_BYTES, Targets, threads_for};
+use super::tasks::rows_in_tasks;
+use super::{Batch, PerRow, Targets};
 use crate::element::{Element, Real};
 use crate::error::Error;
 use crate::row::blocks::CHUNK;
 use crate::row::dense::{Source, Write};
 use crate::row::linear::SumLinear;
 use crate::row::part::Part;
-use crate::row::{Columns, DenseRow, DenseStatistic, Linear, LinearSums};
+use crate::row::{DenseRow, DenseStatistic, Linear, LinearSums};
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
 
@@ -71,29 +68,11 @@ impl<T: DenseStatistic> Dense<'_, T> {
             return Err(Error::BadItemSize { element: E::NAME, given, expected: E::SIZE });
         }
         let logits_bytes = rows.map_or(row_bytes, |rows| rows.vocab() * E::SIZE);
-        let threads = threads_for(count.saturating_mul(logits_bytes), threads)?;
-        let task_bytes = (count * logits_bytes / (8 * threads))
-            .clamp(*TASK_BYTES.start(), *TASK_BYTES.end());
-        let rows_per_task = (task_bytes / logits_bytes).max(1);
-        let mut parts = out.chunks_mut((rows_per_task * row_bytes).max(1));
-        let tasks = count.div_ceil(rows_per_task);
-        let outs: Vec<_> =
-            (0..tasks).map(|_| Mutex::new(parts.next().unwrap_or_default())).collect();
-        let outputs = in_tasks(tasks, threads, interrupted, |task, workspace| {
-            // Each is locked once, by the thread that has the task.
-            let mut out = outs[task].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let first = task * rows_per_task;
-            let mut output = T::Output::default();
-            for row in first..count.min(first + rows_per_task) {
-                let own = (row - first) * row_bytes;
-                let out = &mut out[own..own + row_bytes];
-                self.row::<E, O>(isa, rows, row, out, workspace, &mut output);
-            }
-            output
-        })?;
-        let mut all = T::Output::default();
-        outputs.into_iter().for_each(|output| all.append(output));
-        Ok(all)
+        let work = |row, out: &mut [u8], workspace: &mut _, output: &mut _| {
+            self.row::<E, O>(isa, rows, row, out, workspace, output);
+            Ok(())
+        };
+        rows_in_tasks((count, logits_bytes), (out, row_bytes), threads, interrupted, work)
     }
 
     /// Reads a row and writes its values to `out`, which holds the logits if there
@@ -120,13 +99,8 @@ impl<T: DenseStatistic> Dense<'_, T> {
                 self.read(isa, reader, one, targets, workspace)
             }
             None => {
-                let shape = [1, out.len() / E::SIZE, E::SIZE];
-                let view = ArrayViewD::from_shape(IxDyn(&shape), &*out);
-                let rows = view.map(|cells| StridedRows::new(cells, false));
-                match rows {
-                    Ok(Ok(rows)) => self.read(isa, (&rows, 0), one, targets, workspace),
-                    _ => unreachable!("a row of whole elements"),
-                }
+                let rows = StridedRows::of_row(out, E::SIZE);
+                self.read(isa, (&rows, 0), one, targets, workspace)
             }
         };
         let source = rows.map_or(Source::InPlace, |rows| Source::Row(rows, index));

@@ -13,7 +13,7 @@ mod top;
 mod weights;
 
 pub use dense::{Dense, Destination};
-pub use pairs::{Pairs, for_common_element};
+pub use pairs::{KlGradient, Pairs, for_common_element};
 pub use top::Top;
 pub use weights::{of_weights, of_weights_in_pairs};
 

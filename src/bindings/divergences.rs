@@ -8,9 +8,9 @@ use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
 use super::arrays::{
-    Cells, Interrupted, TargetIds, Temperature, array, interruptible, real, targets_of,
+    Cells, Interrupted, Out, TargetIds, Temperature, array, interruptible, real, targets_of,
 };
-use crate::batch::{Pairs, for_common_element};
+use crate::batch::{Destination, KlGradient, Pairs, for_common_element};
 use crate::element::{Element, Float64, ForElement};
 use crate::error::Error;
 use crate::row::{self, PairStatistic};
@@ -60,7 +60,7 @@ impl PairCall<'_> {
         let pairs = Pairs::new(rows, elements, [t.per_row()?, u.per_row()?], targets)?;
         interruptible(py, |interrupted| {
             let work = Work { pairs: &pairs, statistic, threads, interrupted };
-            for_common_element(elements, work)?
+            if T::DOUBLE { work.run::<Float64>() } else { for_common_element(elements, work)? }
         })
     }
 }
@@ -106,6 +106,84 @@ pub(super) fn kl_divergence<'py>(
     };
     let values = call.compute(py, &row::KlDivergence { scale }, None)?;
     real(py, call.row_shape(), &values, wide || call.is_wide())
+}
+
+/// KL, float64, a value for each pair, and its gradient; without `q_cells` the second
+/// logits are in `out`.
+#[pyfunction]
+pub(super) fn kl_divergence_gradient<'py>(
+    py: Python<'py>,
+    p_cells: Cells<'py>,
+    p_element: String,
+    p_swapped: bool,
+    q_cells: Option<Cells<'py>>,
+    q_element: String,
+    q_swapped: bool,
+    p_temperature: Temperature<'py>,
+    q_temperature: Temperature<'py>,
+    scale: f64,
+    mut out: Out<'py>,
+    out_element: String,
+    threads: Option<i64>,
+) -> Object<'py> {
+    let threads = threads::checked(threads)?;
+    let p = StridedRows::new(p_cells.as_array(), p_swapped)?;
+    let q = q_cells.as_ref().map(|cells| StridedRows::new(cells.as_array(), q_swapped));
+    let q = q.transpose()?;
+    let elements = [&*p_element, &*q_element];
+    let temperatures = [p_temperature.per_row()?, q_temperature.per_row()?];
+    {
+        let p = StridedRows::new(p_cells.as_array(), p_swapped)?;
+        let q = match &q_cells {
+            Some(cells) => StridedRows::new(cells.as_array(), q_swapped)?,
+            None => StridedRows::new(out.as_array(), false)?,
+        };
+        Pairs::new([p, q], elements, temperatures, None)?;
+    }
+    let vocab = p.vocab();
+    let out = out.as_slice_mut()?;
+    let destination = match &q {
+        Some(_) => Destination::To(out),
+        None => Destination::InPlace(out, vocab),
+    };
+    let gradient = KlGradient { p: &p, elements, temperatures, scale };
+    let values = interruptible(py, |interrupted| {
+        gradient_to(&gradient, &out_element, q.as_ref(), destination, threads, interrupted)
+    })?;
+    real(py, &[values.len()], &values, true)
+}
+
+/// Gradients are of the wider type, float32 at least, or of that of the second logits.
+fn gradient_to(
+    gradient: &KlGradient,
+    out_element: &str,
+    q: Option<&StridedRows>,
+    out: Destination,
+    threads: Option<usize>,
+    interrupted: Interrupted,
+) -> Result<Vec<f64>, Error> {
+    use crate::element::{BFloat16 as B16, Float16 as F16, Float32 as F32};
+    const F: &str = F32::NAME;
+    const H: &str = F16::NAME;
+    const B: &str = B16::NAME;
+    let common = match gradient.elements {
+        [p, q] if p == q => p,
+        elements if elements.contains(&Float64::NAME) => Float64::NAME,
+        _ => F,
+    };
+    match (common, out_element) {
+        (Float64::NAME, Float64::NAME) => {
+            gradient.compute::<Float64, Float64>(q, out, threads, interrupted)
+        }
+        (F, F) => gradient.compute::<F32, F32>(q, out, threads, interrupted),
+        (F, H) => gradient.compute::<F32, F16>(q, out, threads, interrupted),
+        (F, B) => gradient.compute::<F32, B16>(q, out, threads, interrupted),
+        (H, F) => gradient.compute::<F16, F32>(q, out, threads, interrupted),
+        (H, H) => gradient.compute::<F16, F16>(q, out, threads, interrupted),
+        (B, F) => gradient.compute::<B16, F32>(q, out, threads, interrupted),
+        (B, B) => gradient.compute::<B16, B16>(q, out, threads, interrupted),
+        _ => Err(Error::UnknownElement(out_element.into())),
+    }
 }
 
 /// See the function of this name in Python.
@@ -186,6 +264,34 @@ pub(super) fn cross_entropy_between<'py>(
         threads,
     };
     let values = call.compute(py, &row::CrossEntropyBetween { scale }, None)?;
+    real(py, call.row_shape(), &values, wide || call.is_wide())
+}
+
+/// See the function of this name in Python.
+#[pyfunction]
+pub(super) fn renyi_divergence<'py>(
+    py: Python<'py>,
+    p_cells: Cells<'py>,
+    p_element: String,
+    p_swapped: bool,
+    q_cells: Cells<'py>,
+    q_element: String,
+    q_swapped: bool,
+    p_temperature: Temperature<'py>,
+    q_temperature: Temperature<'py>,
+    scale: f64,
+    order: f64,
+    wide: bool,
+    threads: Option<i64>,
+) -> Object<'py> {
+    let call = PairCall {
+        cells: [p_cells, q_cells],
+        elements: [p_element, q_element],
+        swapped: [p_swapped, q_swapped],
+        temperatures: [p_temperature, q_temperature],
+        threads,
+    };
+    let values = call.compute(py, &row::RenyiDivergence { scale, order }, None)?;
     real(py, call.row_shape(), &values, wide || call.is_wide())
 }
 

@@ -14,7 +14,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::divergences::{
-        compare_stats, cross_entropy_between, js_divergence, kl_divergence, total_variation,
+        compare_stats, cross_entropy_between, js_divergence, kl_divergence,
+        kl_divergence_gradient, renyi_divergence, total_variation,
     };
     #[pymodule_export]
     use super::losses::{cross_entropy, entropy_gradient, log_softmax, softmax};

@@ -58,7 +58,7 @@ impl PairStatistic for CompareStats {
 
     fn plan(&self) -> PairPlan {
         let (p, q) = (Plan::Entropy, Plan::Entropy);
-        PairPlan { p, q, terms: Terms::JensenShannon, weight: 0.5 }
+        PairPlan { p, q, ..PairPlan::new(Terms::JensenShannon) }
     }
 
     fn finish(&self, pair: &Pair, output: &mut CompareStatsColumns) {

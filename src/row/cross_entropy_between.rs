@@ -14,8 +14,7 @@ impl PairStatistic for CrossEntropyBetween {
     type Output = Vec<f64>;
 
     fn plan(&self) -> PairPlan {
-        let (p, q) = (Plan::Entropy, Plan::Weights);
-        PairPlan { p, q, terms: Terms::KullbackLeibler, weight: 0.5 }
+        PairPlan { p: Plan::Entropy, ..PairPlan::new(Terms::KullbackLeibler) }
     }
 
     fn finish(&self, pair: &Pair, output: &mut Vec<f64>) {

@@ -209,7 +209,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
         let minus_linear = splat::<S, E>(simd, -linear);
         let mut scratch = [0; BLOCK * 8];
         let mut weights = [0; BLOCK * 8];
-        let lane_size = <E::Lane as Real>::Own::SIZE;
+        let lane_size = Own::<E>::SIZE;
         let vocab = self.out.len() / O::SIZE;
         for at in (0..vocab).step_by(BLOCK) {
             let len = BLOCK.min(vocab - at);
@@ -226,7 +226,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
                 let mut y0 = density.at::<SHIFTED, SLOPE, NEAR>(x0);
                 let mut y1 = density.at::<SHIFTED, SLOPE, NEAR>(x1);
                 if is_linear {
-                    let [u0, u1] = <E::Lane as Real>::Own::load_pair(simd, weights);
+                    let [u0, u1] = Own::<E>::load_pair(simd, weights);
                     (y0, y1) = (u0.mul_add(minus_linear, y0), u1.mul_add(minus_linear, y1));
                 }
                 put::<S, E, O>(simd, [y0, y1], out);
@@ -269,13 +269,16 @@ fn splat<S: Simd, E: Element>(simd: S, value: f64) -> Vector<E, S> {
 
 /// Writes a pair of registers, in the order of `E`, to as many elements as `out` takes.
 #[inline(always)]
-fn put<S: Simd, E: Element, O: Element<Lane = E::Lane>>(
+pub(super) fn put<S: Simd, E: Element, O: Element<Lane = E::Lane>>(
     simd: S,
     values: [Vector<E, S>; 2],
     out: &mut [u8],
 ) {
-    let values =
-        if E::INTERLEAVED && !O::INTERLEAVED { E::in_order(simd, values) } else { values };
+    let values = match (E::INTERLEAVED, O::INTERLEAVED) {
+        (true, false) => E::in_order(simd, values),
+        (false, true) => interleaved::<S, E>(simd, values),
+        _ => values,
+    };
     if out.len() == E::PAIR * O::SIZE {
         O::store_pair(simd, values, out);
     } else {
@@ -284,3 +287,22 @@ fn put<S: Simd, E: Element, O: Element<Lane = E::Lane>>(
         out.copy_from_slice(&whole[..out.len()]);
     }
 }
+
+/// A pair of registers in the order of memory, even elements in the first, odd ones in the
+/// second. By way of memory: of all types only results narrower than both inputs need it.
+#[inline(always)]
+fn interleaved<S: Simd, E: Element>(simd: S, values: [Vector<E, S>; 2]) -> [Vector<E, S>; 2] {
+    let (mut ordered, mut apart) = ([0; 128], [0; 128]);
+    Own::<E>::store_pair(simd, values, &mut ordered);
+    let (even, odd) = apart.split_at_mut(64);
+    let size = Own::<E>::SIZE;
+    let places = even.chunks_exact_mut(size).zip(odd.chunks_exact_mut(size));
+    for (pair, (even, odd)) in ordered.chunks_exact(2 * size).zip(places) {
+        even.copy_from_slice(&pair[..size]);
+        odd.copy_from_slice(&pair[size..]);
+    }
+    Own::<E>::load_pair(simd, &apart)
+}
+
+/// The element type of the lanes of another.
+pub(super) type Own<E> = <<E as Element>::Lane as Real>::Own;

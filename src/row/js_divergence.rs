@@ -1,6 +1,5 @@
 //! Jensen-Shannon divergence of two softmaxes from their mixture.
 
-use super::Plan;
 use super::pair::{Pair, PairPlan, PairStatistic, Terms};
 
 /// `w KL(p||m) + (1 - w) KL(q||m)`, `m = w p + (1 - w) q`, in nats times `scale`.
@@ -19,8 +18,7 @@ impl PairStatistic for JsDivergence {
     type Output = Vec<f64>;
 
     fn plan(&self) -> PairPlan {
-        let (p, q) = (Plan::Weights, Plan::Weights);
-        PairPlan { p, q, terms: Terms::JensenShannon, weight: self.weight }
+        PairPlan { weight: self.weight, ..PairPlan::new(Terms::JensenShannon) }
     }
 
     fn finish(&self, pair: &Pair, output: &mut Vec<f64>) {

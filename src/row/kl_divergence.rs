@@ -1,6 +1,5 @@
 //! Kullback-Leibler divergence `sum p ln(p / q)` of two softmaxes.
 
-use super::Plan;
 use super::pair::{Pair, PairPlan, PairStatistic, Terms};
 
 /// KL(p||q), in nats times `scale`; +inf where `q` excludes what `p` allows.
@@ -16,8 +15,7 @@ impl PairStatistic for KlDivergence {
     type Output = Vec<f64>;
 
     fn plan(&self) -> PairPlan {
-        let (p, q) = (Plan::Weights, Plan::Weights);
-        PairPlan { p, q, terms: Terms::KullbackLeibler, weight: 0.5 }
+        PairPlan::new(Terms::KullbackLeibler)
     }
 
     fn finish(&self, pair: &Pair, output: &mut Vec<f64>) {

@@ -5,8 +5,8 @@
 //! the end and merges, [`read`] runs that over a chunk. A statistic is a [`Plan`]
 //! (what must be known) and a formula on the merged part.
 //!
-//! Divergences have two rows: [`pair`] is how they follow from sums over both,
-//! its files make these on a block and run that over a chunk.
+//! Divergences have two rows: [`pair`] is how they follow from sums over both; its
+//! files make these on a block and run that over a chunk.
 #![forbid(unsafe_code)]
 
 pub(crate) mod accumulator;
@@ -27,6 +27,7 @@ pub(crate) mod pair;
 pub(crate) mod part;
 pub(crate) mod rank;
 pub(crate) mod read;
+pub(crate) mod renyi_divergence;
 pub(crate) mod scaling;
 pub(crate) mod search;
 pub(crate) mod softmax;
@@ -52,6 +53,7 @@ pub use log_softmax::LogSoftmax;
 pub use logsumexp::LogSumExp;
 pub use pair::{Pair, PairPlan, PairStatistic, Terms};
 pub use rank::Rank;
+pub use renyi_divergence::RenyiDivergence;
 pub use softmax::Softmax;
 pub use token_stats::{TokenStats, TokenStatsColumns};
 pub use topk::TopK;

@@ -1,6 +1,5 @@
 //! Total variation distance of two softmaxes.
 
-use super::Plan;
 use super::pair::{Pair, PairPlan, PairStatistic, Terms};
 
 /// `1/2 sum |p - q|`, from 0 to 1; the error is relative, as in [`super::pair`].
@@ -10,8 +9,7 @@ impl PairStatistic for TotalVariation {
     type Output = Vec<f64>;
 
     fn plan(&self) -> PairPlan {
-        let (p, q) = (Plan::Weights, Plan::Weights);
-        PairPlan { p, q, terms: Terms::Distance, weight: 0.5 }
+        PairPlan::new(Terms::Distance)
     }
 
     fn finish(&self, pair: &Pair, output: &mut Vec<f64>) {

@@ -60,6 +60,22 @@ impl<'a> StridedRows<'a> {
         })
     }
 
+    /// A row of whole items, at least one.
+    pub(crate) fn of_row(bytes: &'a [u8], item_size: usize) -> Self {
+        let vocab = bytes.len() / item_size;
+        assert!(vocab > 0 && vocab * item_size == bytes.len(), "a row of whole items");
+        Self {
+            start: bytes.as_ptr(),
+            leading: Vec::new(),
+            vocab,
+            vocab_stride: item_size as isize,
+            item_size,
+            swapped: false,
+            rows: 1,
+            bytes: PhantomData,
+        }
+    }
+
     /// One of the rows, on its own.
     pub(crate) fn row(&self, row: usize) -> StridedRows<'a> {
         StridedRows { start: self.row_start(row), leading: Vec::new(), rows: 1, ..*self }

@@ -49,7 +49,7 @@ DERIVED = {
     "temperature_for_entropy",
 }
 # Kernels that do more than the one in whose file they are, for an option of that statistic.
-VARIANTS = {"entropy_gradient"}
+VARIANTS = {"entropy_gradient", "kl_divergence_gradient"}
 
 
 def stub() -> dict[str, ast.FunctionDef]:
@@ -57,11 +57,16 @@ def stub() -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+# What ends the names of kernels of weights, whose statistics are those of `logitkit.dist`.
+OF_WEIGHTS = "_of_weights"
+
+
 def kernels() -> set[str]:
     return {
         name
         for name, node in stub().items()
         if {"cells", "p_cells"} & {argument.arg for argument in node.args.args}
+        and not name.endswith(OF_WEIGHTS)
     }
 
 
@@ -115,6 +120,12 @@ def test_a_kernel_has_a_file_of_its_name() -> None:
         name for name in kernels() - VARIANTS if not (SOURCES / "row" / f"{name}.rs").is_file()
     }
     assert not missing
+
+
+def test_a_kernel_of_weights_is_a_statistic_of_distributions() -> None:
+    names = {name.removesuffix(OF_WEIGHTS) for name in stub() if name.endswith(OF_WEIGHTS)}
+    assert names <= set(logitkit.dist.__all__)
+    assert names
 
 
 # The native module is what its stub says.

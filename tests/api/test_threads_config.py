@@ -108,7 +108,7 @@ def required(function: Any) -> list[str]:
 
 
 # What a function has to be given that is not logits.
-GIVEN = {"targets": np.arange(4), "target": 0.5, "k": 2, "low": 0.5, "high": 1.5}
+GIVEN = {"targets": np.arange(4), "target": 0.5, "k": 2, "low": 0.5, "high": 1.5, "alpha": 2.0}
 # Elementwise, in NumPy: there is nothing to share out.
 WITHOUT_THREADS = {"binary_cross_entropy"}
 

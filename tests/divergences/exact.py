@@ -46,3 +46,23 @@ def _kl(p: list[mpmath.mpf], q: list[mpmath.mpf]) -> mpmath.mpf:
     if any(a and not b for a, b in zip(p, q, strict=True)):
         return mpmath.inf
     return mpmath.fsum(a * mpmath.log(a / b) for a, b in zip(p, q, strict=True) if a)
+
+
+def exact_renyi(
+    p_row: NDArray[np.float64],
+    q_row: NDArray[np.float64],
+    alpha: float,
+    temperatures: tuple[float, float] = (1.0, 1.0),
+) -> float:
+    """Give the Rényi divergence of two rows, each with a finite maximum."""
+    with mpmath.workdps(DIGITS):
+        p = _softmax(p_row, temperatures[0])
+        q = _softmax(q_row, temperatures[1])
+        both = [(a, b) for a, b in zip(p, q, strict=True) if a]
+        if alpha >= 1.0 and not all(b for _, b in both):
+            return np.inf
+        if alpha == np.inf:
+            return float(max(mpmath.log(a / b) for a, b in both))
+        power = mpmath.mpf(alpha)
+        total = mpmath.fsum(a**power * b ** (1 - power) for a, b in both if b)
+        return float(mpmath.log(total) / (power - 1)) if total else np.inf

@@ -15,6 +15,7 @@ from logitkit.reference.divergences import (
     cross_entropy_between,
     js_divergence,
     kl_divergence,
+    renyi_divergence,
     total_variation,
 )
 
@@ -54,6 +55,7 @@ __all__ = [
     "logsumexp",
     "perplexity",
     "rank",
+    "renyi_divergence",
     "softmax",
     "temperature_for_entropy",
     "token_stats",

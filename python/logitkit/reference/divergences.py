@@ -6,7 +6,11 @@ With r the logarithm of p / q of a token, ``u = expm1(-r)`` is ``(q - p) / p``, 
     total variation = 1/2 sum of p |u|          with f(u) = (1 + u) ln(1 + u) - u
 
 where no term is negative: the divergence of nearly equal models keeps its digits. For small r the
-brackets are taken from their series.
+brackets are taken from their series. The Rényi divergence of order a is, with b = 1 - a,
+
+    -ln(1 + sum of p (expm1(-b r) - b u)) / b
+
+for the u of a token sum to 0; its terms have one sign.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -17,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from logitkit._arguments import (
     Temperatures,
     as_ignore_index,
+    as_order,
     as_pair,
     as_scale,
     as_share,
@@ -29,17 +34,20 @@ from logitkit._arguments import (
 from logitkit._arrays import Rows
 from logitkit._compare_stats import CompareStats
 from logitkit.reference._softmax import Softmax, softmax_of
+from logitkit.reference.probabilities import in_place
 
 _Real = NDArray[np.float64]
 
 
 class _Pair(NamedTuple):
-    """Two softmaxes; p, q and u of their tokens."""
+    """Two softmaxes; p and its logarithm, q, r and u of their tokens."""
 
     rows: Rows
+    temperatures: tuple[Any, Any]
     softmaxes: tuple[Softmax, Softmax]
     valid: NDArray[np.bool_]
     p: _Real
+    ln_p: _Real
     q: _Real
     r: _Real
     u: _Real
@@ -66,14 +74,40 @@ class _Pair(NamedTuple):
         return self.checked(terms.sum(axis=-1))
 
     @property
-    def total_variation(self) -> _Real:
+    def difference(self) -> _Real:
+        """``q - p``."""
         with np.errstate(all="ignore"):
-            near = self.p * np.abs(self.u)
-            terms = np.where(np.abs(self.r) < 1.0, near, np.abs(self.p - self.q))
-        return self.checked(0.5 * terms.sum(axis=-1))
+            return np.where(np.abs(self.r) < 1.0, self.p * self.u, self.q - self.p)
 
-    def checked(self, divergence: _Real) -> _Real:
-        return np.where(self.valid, divergence, np.nan)
+    @property
+    def total_variation(self) -> _Real:
+        return self.checked(0.5 * np.abs(self.difference).sum(axis=-1))
+
+    def renyi(self, order: float) -> _Real:
+        x, y = (softmax.logits for softmax in self.softmaxes)
+        allowed = x > -1e30
+        if order == np.inf:
+            largest = np.where(allowed, self.r, 0.0).max(axis=-1)
+            excluded = (allowed & (y == -np.inf)).any(axis=-1)
+            return self.checked(np.where(excluded, np.inf, largest))
+        b = 1.0 - order
+        with np.errstate(all="ignore"):
+            p_grown = np.exp(self.ln_p - b * self.r)
+            far = np.where(allowed, p_grown - self.p, 0.0) - b * (self.q - self.p)
+            near = self.p * (_excess(b * self.r) - b * _excess(self.r))
+            small = np.maximum(np.abs(self.r), np.abs(b * self.r)) < 0.1
+            grown = np.maximum(np.where(small, near, far).sum(axis=-1), -1.0)
+            # Where little is left, or too much for a number, it is logarithms that have the digits.
+            logs = np.where(allowed, order * self.ln_p + b * (self.ln_p - self.r), -np.inf)
+            largest = np.clip(logs.max(axis=-1), -1e300, None)
+            own = largest + np.log(np.exp(logs - largest[..., None]).sum(axis=-1))
+            own = np.where(largest == np.inf, np.inf, own)
+            log_sum = np.where((grown < -0.5) | (grown > 1e300), own, np.log1p(grown))
+            return self.checked(np.maximum(-log_sum / b, 0.0))
+
+    def checked(self, values: _Real) -> _Real:
+        valid = self.valid if values.ndim == self.valid.ndim else self.valid[..., None]
+        return np.where(valid, values, np.nan)
 
 
 def _excess(r: _Real) -> _Real:
@@ -108,6 +142,9 @@ def _pair(
         apart = np.where(t == u, (p.logits - q.logits) / t, p.logits / t - q.logits / u)
         tops = np.where(t == u, (p.max - q.max) / t, p.max / t - q.max / u)
         r = (apart - tops) - (p.ln_total - q.ln_total)[..., None]
+        # Beside logits so large what tells others apart would be lost.
+        huge = np.maximum(np.abs(p.max / t), np.abs(q.max / u)) > 1e8
+        r = np.where(huge, ln_p - ln_q, r)
         probabilities = np.exp(ln_p)
         # The difference of the log-sum-exps is rounded; the sum of q must be that of p.
         near = np.where(np.abs(r) < 1.0, probabilities * np.expm1(-r), np.exp(ln_q) - probabilities)
@@ -115,9 +152,11 @@ def _pair(
         difference = np.expm1(-r)
         return _Pair(
             rows=p_rows,
+            temperatures=(t, u),
             softmaxes=(p, q),
             valid=p.valid & q.valid,
             p=probabilities,
+            ln_p=ln_p,
             q=np.exp(ln_q),
             r=r,
             u=difference,
@@ -139,13 +178,41 @@ def kl_divergence(
     temperature: Temperatures = 1.0,
     base: float | None = None,
     keepdims: bool = False,
+    return_grad: bool = False,
+    grad_out: NDArray[Any] | None = None,
     dtype: Literal["bfloat16"] | None = None,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
 ) -> Any:
-    """``sum of p (u + r)``."""
+    """``sum of p (u + r)``, and with respect to the logits of q ``p u / U``."""
     pair = _pair(p_logits, q_logits, axis, temperature, dtype)
-    return _per_pair(pair.kl * as_scale(base), pair, keepdims, out)
+    scale = as_scale(base)
+    result = _per_pair(pair.kl * scale, pair, keepdims, out)
+    if not return_grad and grad_out is None:
+        return result
+    gradient = pair.difference * scale / pair.temperatures[1]
+    return result, in_place(pair.checked(gradient), pair.rows, grad_out)
+
+
+def renyi_divergence(
+    p_logits: ArrayLike,
+    q_logits: ArrayLike,
+    /,
+    alpha: float,
+    *,
+    axis: int = -1,
+    temperature: Temperatures = 1.0,
+    base: float | None = None,
+    keepdims: bool = False,
+    dtype: Literal["bfloat16"] | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """``-ln(1 + sum of p (expm1(-b r) - b u)) / b``, with b = 1 - alpha; KL if that is 0."""
+    order = as_order(alpha, "alpha")
+    pair = _pair(p_logits, q_logits, axis, temperature, dtype)
+    divergence = pair.kl if order == 1.0 else pair.renyi(order)
+    return _per_pair(divergence * as_scale(base), pair, keepdims, out)
 
 
 def js_divergence(

@@ -1,6 +1,8 @@
 //! How the log-probabilities of two rows follow from their logits.
 
 use super::difference::Basis;
+use super::renyi::{grown, is_far_apart};
+use super::running::Settled;
 use super::{PairPlan, PairSums, Terms};
 use crate::element::Real;
 use crate::math::exp2::Exp2;
@@ -11,9 +13,9 @@ use crate::row::scaling::PLAIN_TEMPERATURES;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Alignment {
     pub(crate) temperatures: [f64; 2],
-    /// The largest logits.
+    /// What the log-sum-exps are measured from: the largest logits, or 0.
     pub(crate) max: [f64; 2],
-    /// How far the log-sum-exps lie above them.
+    /// How far they lie above.
     pub(crate) log_total: [f64; 2],
     /// Whole-number references of the weights.
     pub(crate) references: [f64; 2],
@@ -55,6 +57,33 @@ impl Alignment {
         })
     }
 
+    /// Of two rows that a single reading was enough for.
+    pub(crate) fn settled(settled: &Settled) -> Self {
+        let Settled { temperature, logsumexp, shift, careful, .. } = *settled;
+        let log_total = [logsumexp, logsumexp - shift];
+        let references = log_total.map(|x| (x * std::f64::consts::LOG2_E).round());
+        Self {
+            temperatures: [temperature; 2],
+            max: [0.0; 2],
+            log_total,
+            references,
+            shift,
+            correction: 0.0,
+            log_scale: logsumexp - references[0] * std::f64::consts::LN_2,
+            plain: true,
+            careful,
+        }
+    }
+
+    /// The same, corrected by what sums about it tell.
+    pub(crate) fn corrected(&self, sums: &PairSums) -> Self {
+        let surplus = sums.surplus().ln_1p();
+        let correction = self.correction - if surplus.is_finite() { surplus } else { 0.0 };
+        // The mass is that of probabilities times a number.
+        let log_scale = if self.plain { sums.mass.ln() } else { self.log_scale };
+        Self { correction, log_scale, ..*self }
+    }
+
     /// What differences of logits are measured from, if they tell all.
     pub(crate) fn basis<R: Exp2>(&self) -> Option<Basis> {
         let [temperature, other] = self.temperatures;
@@ -92,6 +121,15 @@ impl Alignment {
             Terms::JensenShannon => {
                 let share = surplus.abs() > R::TOLERANCE / 2.0;
                 first_order || share || second_order > R::TOLERANCE * sums.js
+            }
+            // Surpluses are corrected exactly; models far apart are read in logarithms.
+            Terms::Renyi => {
+                let far = plan.order.is_finite() && is_far_apart(grown(sums, plan.order));
+                return (self.plain && far).then_some(Self {
+                    plain: false,
+                    log_scale: 0.0,
+                    ..*self
+                });
             }
         };
         let rough =

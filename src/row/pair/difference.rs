@@ -79,6 +79,7 @@ impl Basis {
             Terms::Distance => first_order,
             Terms::KullbackLeibler => second_order(sums.kl),
             Terms::JensenShannon => first_order && second_order(4.0 * sums.js),
+            Terms::Renyi => false,
         }
     }
 }
@@ -365,7 +366,7 @@ pub(crate) fn difference_terms<
             gaining: terms.gaining.sum(),
             kl: above(terms.kl.sum(), nothing),
             js: above(terms.js.sum(), nothing),
-            furthest: 0.0,
+            ..PairSums::default()
         },
         largest: largest.largest().to_f64(),
         reach: reach.largest().to_f64(),

@@ -20,8 +20,9 @@
 //! are read again, from the cache.
 //!
 //! [`difference`] makes the sums of rows at one temperature, [`terms`] those of others
-//! and of uneven mixtures, [`plain`] those that registers do not hold. KL alone needs no
-//! log-sum-exp first ([`running`]).
+//! and of uneven mixtures, [`renyi`] those of powers, [`plain`] those that registers do
+//! not hold. KL alone needs no log-sum-exp first ([`running`]). Once a pair has been read,
+//! [`gradient`] writes what KL grows by with each logit.
 //!
 //! At one temperature `r` is exact relative to itself. At two, in 32-bit lanes only to
 //! about 1e-13, in 64-bit lanes to 1e-16 times the size of the logits. KL and JS are of
@@ -30,14 +31,17 @@
 
 pub(crate) mod alignment;
 pub(crate) mod difference;
+pub(crate) mod gradient;
 mod plain;
 pub(crate) mod read;
+pub(crate) mod renyi;
 pub(crate) mod running;
 mod terms;
 
 use super::part::Part;
 use super::{Columns, Plan};
 use alignment::Alignment;
+use renyi::Affinity;
 
 /// Logits below this one count as -inf where the infinite is told from the large.
 pub(crate) const LOWEST: f64 = -1e30;
@@ -54,6 +58,8 @@ pub enum Terms {
     KullbackLeibler,
     /// And those of JS.
     JensenShannon,
+    /// Those of the Rényi divergence alone.
+    Renyi,
 }
 
 /// What must be known of a pair.
@@ -67,6 +73,15 @@ pub struct PairPlan {
     pub terms: Terms,
     /// Weight of the first row in the mixture of JS.
     pub weight: f64,
+    /// Order of the Rényi divergence.
+    pub order: f64,
+}
+
+impl PairPlan {
+    /// Even mixtures, and the weights of both rows; the order is for what needs one.
+    pub(crate) const fn new(terms: Terms) -> Self {
+        Self { p: Plan::Weights, q: Plan::Weights, terms, weight: 0.5, order: 1.0 }
+    }
 }
 
 /// Sums over a stretch of two rows. Both probabilities are times the same number.
@@ -84,6 +99,10 @@ pub(crate) struct PairSums {
     pub(crate) kl: f64,
     /// The terms of JS.
     pub(crate) js: f64,
+    /// `p^a q^(1-a) - p - (1 - a) (q - p)`, with `a` the order.
+    pub(crate) renyi: f64,
+    /// `p^a q^(1-a)`, of what has been read in logarithms.
+    pub(crate) affinity: Affinity,
     /// Largest `r`, up to a few hundred.
     pub(crate) furthest: f64,
 }
@@ -98,12 +117,14 @@ impl PairSums {
             gaining: self.gaining + later.gaining,
             kl: self.kl + later.kl,
             js: self.js + later.js,
+            renyi: self.renyi + later.renyi,
+            affinity: self.affinity.merge(later.affinity),
             furthest: self.furthest.max(later.furthest),
         }
     }
 
     /// By how much `q` is too large.
-    fn surplus(&self) -> f64 {
+    pub(crate) fn surplus(&self) -> f64 {
         self.difference / self.mass
     }
 }
@@ -133,7 +154,7 @@ pub struct Pair<'a> {
 
 impl Pair<'_> {
     /// NaN for a pair that is not valid, else no less than 0.
-    fn valid(&self, divergence: f64) -> f64 {
+    pub(crate) fn valid(&self, divergence: f64) -> f64 {
         if self.valid { divergence.max(0.0) } else { f64::NAN }
     }
 
@@ -165,6 +186,8 @@ impl Pair<'_> {
 pub trait PairStatistic: Sync {
     /// Its results, pair after pair.
     type Output: Columns;
+    /// Whether both rows are read in 64-bit lanes whatever their elements.
+    const DOUBLE: bool = false;
     /// What it must know of a pair.
     fn plan(&self) -> PairPlan;
     /// Adds the result for a pair.

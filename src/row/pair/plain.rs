@@ -2,7 +2,7 @@
 //! and temperatures out of range, and ratios that are or may be infinite.
 
 use super::alignment::Alignment;
-use super::{LOWEST, PairSums};
+use super::{LOWEST, PairPlan, PairSums, Terms};
 use crate::element::{Element, Real};
 
 /// The terms of a block.
@@ -10,18 +10,14 @@ pub(crate) fn plain_terms<C: Element>(
     p: &[u8],
     q: &[u8],
     alignment: &Alignment,
-    weight: f64,
+    plan: &PairPlan,
 ) -> PairSums {
+    let weight = plan.weight;
     let mut sums = PairSums::default();
     for (x, y) in p.chunks_exact(C::SIZE).zip(q.chunks_exact(C::SIZE)) {
         let (x, y) = (C::widen(x).to_f64(), C::widen(y).to_f64());
-        let [log_p, ratio] = alignment.log_ratio(x, y);
-        let [_, t] = alignment.temperatures;
-        let log_q = (y - alignment.max[1]) / t - alignment.log_total[1] + alignment.correction;
-        let p = (log_p + alignment.log_scale).exp();
-        let q = (log_q + alignment.log_scale).exp();
-        let near = ratio.abs() < 1.0;
-        let difference = if near { p * (-ratio).exp_m1() } else { q - p };
+        let Token { log_p, log_q, ratio, p, q, near, difference } =
+            Token::new(x, y, alignment);
         sums.mass += p;
         sums.difference += difference;
         sums.distance += difference.abs();
@@ -37,11 +33,58 @@ pub(crate) fn plain_terms<C: Element>(
             };
             one(weight, p) + one(1.0 - weight, q)
         };
-        if x > LOWEST && y == f64::NEG_INFINITY {
+        let allowed = x > LOWEST;
+        if allowed && y == f64::NEG_INFINITY {
             sums.kl = f64::INFINITY;
+        }
+        if plan.terms == Terms::Renyi {
+            let power = if plan.order.is_finite() { 1.0 - plan.order } else { 0.0 };
+            let grown = if !allowed {
+                0.0
+            } else if near {
+                p * (-power * ratio).exp_m1()
+            } else {
+                (log_p - power * ratio + alignment.log_scale).exp() - p
+            };
+            sums.renyi += grown - power * difference;
+            if allowed {
+                sums.affinity.add(plan.order * log_p + power * log_q);
+            }
+            sums.furthest = sums.furthest.max(if allowed { ratio } else { 0.0 });
         }
     }
     sums
+}
+
+/// What follows from the logits of a token, with probabilities times the number of the
+/// alignment.
+struct Token {
+    log_p: f64,
+    log_q: f64,
+    ratio: f64,
+    p: f64,
+    q: f64,
+    /// Whether the probabilities are of like size.
+    near: bool,
+    difference: f64,
+}
+
+impl Token {
+    fn new(x: f64, y: f64, alignment: &Alignment) -> Self {
+        let [log_p, ratio] = alignment.log_ratio(x, y);
+        let [_, t] = alignment.temperatures;
+        let log_q = (y - alignment.max[1]) / t - alignment.log_total[1] + alignment.correction;
+        let p = (log_p + alignment.log_scale).exp();
+        let q = (log_q + alignment.log_scale).exp();
+        let near = ratio.abs() < 1.0;
+        let difference = if near { p * (-ratio).exp_m1() } else { q - p };
+        Self { log_p, log_q, ratio, p, q, near, difference }
+    }
+}
+
+/// `q - p` of a token.
+pub(super) fn plain_difference(x: f64, y: f64, alignment: &Alignment) -> f64 {
+    Token::new(x, y, alignment).difference
 }
 
 /// `(1 + u) ln(1 + u) - u`

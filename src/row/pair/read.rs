@@ -7,9 +7,11 @@ use std::ops::Range;
 use super::alignment::Alignment;
 use super::difference::{DifferenceFrame, difference_terms, excludes};
 use super::plain::plain_terms;
+use super::renyi::{RenyiFrame, renyi_terms};
 use super::terms::{PairFrame, pair_terms};
 use super::{FAR, PairPlan, PairSums, Terms};
-use crate::element::{Element, ForElement, Real, Vector};
+use crate::element::{Element, ForElement, Real, Vector, for_element};
+use crate::error::Error;
 use crate::row::blocks::{BLOCK, Block, Scratch};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
@@ -34,29 +36,51 @@ fn converted<E: Element, C: Element>(from: &[u8], to: &mut [u8]) {
     }
 }
 
+/// Room for one block in the common type, and how what is not of that type gets there.
+pub(crate) struct Common<'a> {
+    convert: Option<Convert>,
+    room: &'a mut Scratch,
+}
+
+impl<'a> Common<'a> {
+    /// For elements of the type of that name, to be read as `C`.
+    pub(crate) fn new<C: Element>(
+        element: &str,
+        room: &'a mut Scratch,
+    ) -> Result<Self, Error> {
+        let convert = for_element(element, ConvertTo::<C>(PhantomData))?;
+        Ok(Self { convert, room })
+    }
+
+    /// A copy of a block, filled up to whole registers.
+    #[inline(always)]
+    pub(super) fn copied<C: Element>(&mut self, own: &[u8], at: usize, len: usize) -> &[u8] {
+        match self.convert {
+            Some(convert) => convert(own, self.room),
+            None => self.room[..own.len()].copy_from_slice(own),
+        }
+        Block::padded::<C>(self.room, len, at).bytes
+    }
+}
+
 /// One row of each pair.
 pub(crate) struct PairSide<'a> {
     rows: &'a StridedRows<'a>,
     first_row: usize,
-    convert: Option<Convert>,
     /// For each pair, room for a block.
     scratch: &'a mut [Scratch],
-    /// Room for one block in the common type.
-    common: &'a mut Scratch,
+    common: Common<'a>,
 }
 
 impl<'a> PairSide<'a> {
-    /// Rows from `first_row` on, as many as there is `scratch` for, of the element
-    /// type of that name, to be read as `C`.
-    pub(crate) fn new<C: Element>(
+    /// Rows from `first_row` on, as many as there is `scratch` for.
+    pub(crate) fn new(
         rows: &'a StridedRows<'a>,
-        element: &str,
         first_row: usize,
         scratch: &'a mut [Scratch],
-        common: &'a mut Scratch,
-    ) -> Result<Self, crate::error::Error> {
-        let convert = crate::element::for_element(element, ConvertTo::<C>(PhantomData))?;
-        Ok(Self { rows, first_row, convert, scratch, common })
+        common: Common<'a>,
+    ) -> Self {
+        Self { rows, first_row, scratch, common }
     }
 
     /// Brings the rows' blocks at `at` into the scratch space, if they can't be
@@ -72,22 +96,16 @@ impl<'a> PairSide<'a> {
     pub(super) fn block<C: Element>(&mut self, row: usize, at: usize, len: usize) -> &[u8] {
         let size = self.rows.item_size();
         let scratch = &mut self.scratch[row];
+        let is_common = self.common.convert.is_none();
         if self.rows.is_contiguous() {
             let row = self.rows.contiguous_row(self.first_row + row);
             let own = &row[at * size..][..len * size];
-            if let Some(convert) = self.convert {
-                convert(own, self.common);
-            } else if len == BLOCK {
-                return own;
-            } else {
-                self.common[..own.len()].copy_from_slice(own);
-            }
-        } else if let Some(convert) = self.convert {
-            convert(&scratch[..len * size], self.common);
+            if is_common && len == BLOCK { own } else { self.common.copied::<C>(own, at, len) }
+        } else if is_common {
+            Block::padded::<C>(scratch, len, at).bytes
         } else {
-            return Block::padded::<C>(scratch, len, at).bytes;
+            self.common.copied::<C>(&scratch[..len * size], at, len)
         }
-        Block::padded::<C>(self.common, len, at).bytes
     }
 }
 
@@ -114,9 +132,13 @@ impl<C: Element> Kernel for PairRead<'_, C> {
             Terms::Distance => self.terms::<S, 0>(simd),
             Terms::KullbackLeibler => self.terms::<S, 1>(simd),
             Terms::JensenShannon => self.terms::<S, 2>(simd),
+            Terms::Renyi => self.terms::<S, RENYI>(simd),
         }
     }
 }
+
+/// [`Terms::Renyi`] as a parameter of passes.
+const RENYI: u8 = 3;
 
 /// What the terms of a pair are made with.
 enum Frame<V: Lanes> {
@@ -135,6 +157,7 @@ impl<C: Element> PairRead<'_, C> {
         for alignment in self.alignments {
             frames.push(alignment.as_ref().map(|alignment| self.frame(simd, alignment)));
         }
+        let order = RenyiFrame::<Vector<C, S>>::new(simd, self.plan.order);
         self.sums.fill(PairSums::default());
         for at in self.tokens.clone().step_by(BLOCK) {
             let len = BLOCK.min(self.tokens.end - at);
@@ -162,16 +185,24 @@ impl<C: Element> PairRead<'_, C> {
                     Frame::Apart(frame) => Some(frame),
                     Frame::Plain => None,
                 };
-                let weight = self.plan.weight;
+                let plan = &self.plan;
                 let mut sums = match apart {
+                    Some(frame) if TERMS == RENYI => {
+                        renyi_terms::<S, C>(simd, p, q, frame, &order)
+                    }
                     Some(frame) => pair_terms::<S, C, TERMS>(simd, p, q, frame),
-                    None => plain_terms::<C>(p, q, alignment, weight),
+                    None => plain_terms::<C>(p, q, alignment, plan),
                 };
-                if sums.furthest >= FAR {
+                if TERMS == RENYI {
+                    let infinite = plan.order.is_infinite() && sums.furthest >= FAR;
+                    if infinite || sums.renyi.is_nan() {
+                        sums = plain_terms::<C>(p, q, alignment, plan);
+                    }
+                } else if sums.furthest >= FAR {
                     if excludes::<S, C>(simd, p, q) {
                         sums.kl = f64::INFINITY;
                     } else {
-                        sums = plain_terms::<C>(p, q, alignment, weight);
+                        sums = plain_terms::<C>(p, q, alignment, plan);
                     }
                 }
                 self.sums[row] = self.sums[row].merge(sums);
@@ -185,10 +216,14 @@ impl<C: Element> PairRead<'_, C> {
             return Frame::Plain;
         }
         let other = PairFrame::new(simd, alignment, self.plan.weight);
-        // Of mixtures the passes over differences know but the even one.
-        let mixes = self.plan.terms < Terms::JensenShannon || self.plan.weight == 0.5;
+        // Of mixtures the passes over differences know but the even one, of powers none.
+        let knows = match self.plan.terms {
+            Terms::Distance | Terms::KullbackLeibler => true,
+            Terms::JensenShannon => self.plan.weight == 0.5,
+            Terms::Renyi => false,
+        };
         match alignment.basis::<C::Lane>() {
-            Some(basis) if mixes => Frame::Difference {
+            Some(basis) if knows => Frame::Difference {
                 frame: DifferenceFrame::new(simd, &basis),
                 careful: basis.takes_care::<C::Lane>(),
                 other,

@@ -144,14 +144,36 @@ impl Found {
         }
     }
 
-    /// The sums of whole rows, if a single reading was enough; and whether they are as
-    /// exact as they are to be, or a careful reading would be.
-    pub(crate) fn sums<R: Real>(&self) -> Option<(PairSums, bool)> {
-        let Found::Some(Approach { basis, sums }) = self else { return None };
+    /// What is known of whole rows, if a single reading was enough.
+    pub(crate) fn settled<R: Real>(&self) -> Option<Settled> {
+        let Found::Some(approach) = self else { return None };
+        let Approach { basis, sums } = *approach;
         let finite = (sums.mass + sums.difference + sums.kl).is_finite();
-        let exact = basis.is_exact_for::<R>(sums, Terms::KullbackLeibler);
-        (finite && sums.mass > 0.0).then_some((*sums, exact))
+        let settled = Settled {
+            sums,
+            temperature: basis.temperature,
+            logsumexp: (basis.reference + sums.mass.log2()) * LN_2,
+            shift: approach.own_shift(),
+            careful: basis.careful,
+            exact: basis.is_exact_for::<R>(&sums, Terms::KullbackLeibler),
+        };
+        (finite && sums.mass > 0.0).then_some(settled)
     }
+}
+
+/// What a single reading tells of two rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settled {
+    pub(crate) sums: PairSums,
+    pub(crate) temperature: f64,
+    /// Of the first row.
+    pub(crate) logsumexp: f64,
+    /// That of the second less than that.
+    pub(crate) shift: f64,
+    /// Whether nothing was lost of differences of logits.
+    pub(crate) careful: bool,
+    /// Whether KL is as exact as it is to be, or a careful reading would be.
+    pub(crate) exact: bool,
 }
 
 /// Reads a stretch of pairs as elements of type `C`.

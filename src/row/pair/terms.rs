@@ -103,9 +103,28 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         V::splat(self.simd, V::Scalar::from_f64(x))
     }
 
+    /// The lanes whose token the first row does not exclude.
+    #[inline(always)]
+    pub(super) fn is_allowed(&self, x: V) -> V::Mask {
+        self.lowest.not_ge(x)
+    }
+
+    /// `p`
+    #[inline(always)]
+    pub(super) fn p_weight(&self, x: V) -> V {
+        self.p.weight(x)
+    }
+
+    /// `q`
+    #[inline(always)]
+    pub(super) fn q_weight(&self, y: V) -> V {
+        let weight = self.q.weight(y);
+        weight.mul_add(self.factor_low, weight.mul(self.factor))
+    }
+
     /// `r`, to its last bits also where it is far smaller than the logits.
     #[inline(always)]
-    fn log_ratio(&self, x: V, y: V) -> V {
+    pub(super) fn log_ratio(&self, x: V, y: V) -> V {
         let [x, x_low] = self.p.scaled(self.lowest.max(x));
         let [y, y_low] = self.q.scaled(self.lowest.max(y));
         // The difference and what its rounding lost (Knuth's two-sum).
@@ -114,6 +133,20 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         let lost = x.sub(apart.sub(undone)).sub(y.add(undone));
         let low = lost.sub(self.shift_low).add(x_low.sub(y_low));
         apart.sub(self.shift).add(low)
+    }
+
+    /// `q - p`
+    #[inline(always)]
+    pub(super) fn difference(&self, x: V, y: V) -> V {
+        let one = self.splat(1.0);
+        let (p, r) = (self.p_weight(x), self.log_ratio(x, y));
+        let [near, ..] = self.near::<0>(p, r);
+        let size = r.abs();
+        if size.any_ge(one) {
+            let [far, ..] = self.far::<0>(p, y, r);
+            return near.choose(size.not_ge(one), far);
+        }
+        near
     }
 
     /// The terms of tokens whose `r` lies in [-1, 1]: multiples of `p r` and `p r^2`.
@@ -141,8 +174,7 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
     /// The terms of the others.
     #[inline(always)]
     fn far<const TERMS: u8>(&self, p: V, y: V, r: V) -> [V; 3] {
-        let weight = self.q.weight(y);
-        let q = weight.mul_add(self.factor_low, weight.mul(self.factor));
+        let q = self.q_weight(y);
         let difference = q.sub(p);
         let kl = p.mul_add(r, difference);
         let mut js = p;
@@ -175,7 +207,8 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
     }
 }
 
-/// The terms of a block, `TERMS` as in [`super::difference::difference_terms`]; `p` and `q` hold the same number of whole registers.
+/// The terms of a block, `TERMS` as in [`super::difference::difference_terms`]; `p` and
+/// `q` hold the same number of whole registers.
 #[inline(always)]
 pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
     simd: S,
@@ -199,7 +232,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
             for i in 0..2 {
                 let (x, y) = (p[i], q[i]);
                 let r = frame.log_ratio(x, y);
-                let own = frame.p.weight(x);
+                let own = frame.p_weight(x);
                 let size = r.abs();
                 let [mut d, mut k, mut j] = frame.near::<TERMS>(own, r);
                 if size.any_ge(one) {
@@ -209,7 +242,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
                     k = k.choose(is_near, far[1]);
                     j = j.choose(is_near, far[2]);
                     if TERMS >= 1 {
-                        furthest = r.keep(frame.lowest.not_ge(x)).max(furthest);
+                        furthest = r.keep(frame.is_allowed(x)).max(furthest);
                     }
                 }
                 half_mass = half_mass.add(own);
@@ -239,5 +272,6 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
         kl: kl.sum(),
         js: js.sum(),
         furthest: furthest.largest().to_f64(),
+        ..PairSums::default()
     }
 }
