@@ -88,6 +88,8 @@ pub enum Error {
         /// Their length.
         vocab: usize,
     },
+    /// A step of a filter that is not known, or not with so many parameters.
+    UnknownStep(String),
     /// No vocabulary axis, or an empty one.
     EmptyVocabulary,
     /// Stopped on request (Ctrl-C).
@@ -145,6 +147,10 @@ impl fmt::Display for Error {
                 f,
                 "unknown element type {name:?}: expected 'float32', 'float16', 'bfloat16' or \
                  'float64'"
+            ),
+            Error::UnknownStep(name) => write!(
+                f,
+                "step {name:?} is not known with these parameters: expected one of logitkit.steps"
             ),
             Error::UnknownWeightType(name) => write!(
                 f,

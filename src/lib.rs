@@ -8,6 +8,8 @@
 //!     row    one file per statistic, over one shared way of reading a row
 //!     weights
 //!            the same for rows of weights instead of logits
+//!     filter which tokens a chain of steps leaves
+//!     sample which tokens a random number draws
 //!       select the largest logits of a row
 //!       math   the exponential, the logarithm
 //!         simd   instruction sets, registers, strided memory: all `unsafe` is here
@@ -22,8 +24,10 @@ pub mod batch;
 mod bindings;
 pub mod element;
 pub mod error;
+pub mod filter;
 mod math;
 pub mod row;
+pub mod sample;
 pub mod select;
 pub mod simd;
 pub mod threads;

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import ModuleType
 
+import logitkit
 import pytest
 from logitkit import _native, reference
 
@@ -31,7 +32,7 @@ def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
     _native.use_instruction_set(None)
 
 
-@pytest.fixture(params=[reference], ids=lambda module: module.__name__)
+@pytest.fixture(params=[logitkit, reference], ids=lambda module: module.__name__)
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     """Whatever filters and samples: each must give what the tables say."""
     module: ModuleType = request.param

@@ -7,12 +7,12 @@ counts and samples. `logitkit.reference` has the same functions in plain NumPy.
 """
 
 from logitkit import dist, reference, steps
+from logitkit._candidates import Candidates
 from logitkit._compare_stats import CompareStats
 from logitkit._native import __version__
 from logitkit._token_stats import TokenStats
 from logitkit._topk import TopK, TopKLogProbs
 from logitkit.calibration import Calibration, calibration, fit_temperature
-from logitkit.candidates import Candidates
 from logitkit.config import show_config
 from logitkit.control import (
     TemperatureForEntropy,
@@ -27,9 +27,21 @@ from logitkit.divergences import (
     renyi_divergence,
     total_variation,
 )
+from logitkit.filters import candidates, filter_logits
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.probabilities import log_softmax, softmax
+from logitkit.sampling import Mirostat, sample, sample_without_replacement
 from logitkit.selection import topk
+from logitkit.single_filters import (
+    epsilon_filter,
+    eta_filter,
+    min_p_filter,
+    top_h_filter,
+    top_k_filter,
+    top_n_sigma_filter,
+    top_p_filter,
+    typical_filter,
+)
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.summary import Difference, EntropySummary
 from logitkit.targets import log_prob, perplexity, rank
@@ -41,6 +53,7 @@ __all__ = [
     "CompareStats",
     "Difference",
     "EntropySummary",
+    "Mirostat",
     "TemperatureForEntropy",
     "TokenStats",
     "TopK",
@@ -48,12 +61,16 @@ __all__ = [
     "__version__",
     "binary_cross_entropy",
     "calibration",
+    "candidates",
     "compare_stats",
     "cross_entropy",
     "cross_entropy_between",
     "dist",
     "dynamic_temperature",
     "entropy",
+    "epsilon_filter",
+    "eta_filter",
+    "filter_logits",
     "fit_temperature",
     "get_num_threads",
     "js_divergence",
@@ -61,18 +78,26 @@ __all__ = [
     "log_prob",
     "log_softmax",
     "logsumexp",
+    "min_p_filter",
     "num_threads",
     "perplexity",
     "rank",
     "reference",
     "renyi_divergence",
+    "sample",
+    "sample_without_replacement",
     "set_num_threads",
     "show_config",
     "softmax",
     "steps",
     "temperature_for_entropy",
     "token_stats",
+    "top_h_filter",
+    "top_k_filter",
+    "top_n_sigma_filter",
+    "top_p_filter",
     "topk",
     "total_variation",
+    "typical_filter",
     "varentropy",
 ]

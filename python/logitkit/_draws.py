@@ -43,6 +43,11 @@ class Draws(NamedTuple):
         seed, row, draw = (each[:, None] for each in self)
         return uniform(seed, row, draw, stream, np.arange(count))
 
+    def words(self) -> tuple[Words, Words, Words]:
+        """Return seeds, row ids and draws as the native core takes them."""
+        seed, row, draw = (np.ascontiguousarray(each) for each in self)
+        return seed, row, draw
+
     def exponential(self, counts: NDArray[np.int64], ids: _Ids) -> NDArray[np.float64]:
         """Return exponential numbers for `ids`, of which each row has so many."""
         seed, row, draw = (np.repeat(each, counts) for each in self)

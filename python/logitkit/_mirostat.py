@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logitkit._arrays import as_rows
+from logitkit._candidates import Candidates
 from logitkit._chains import OnInvalid
 from logitkit._parameters import beside_rows, reals
-from logitkit.candidates import Candidates
 from logitkit.steps import MaxSurprise, Temperature
 
 
@@ -17,6 +17,10 @@ class MirostatBase:
     """What `Mirostat` is, but for the function `candidates` that it calls."""
 
     _candidates: ClassVar[Callable[..., Candidates]]
+
+    @staticmethod
+    def _drawn(kept: Candidates, seed: ArrayLike, draw: int, row_ids: ArrayLike | None) -> Any:
+        return kept.sample(seed, draw, row_ids, return_log_probs=True)
 
     def __init__(self, tau: ArrayLike = 5.0, eta: ArrayLike = 0.1) -> None:
         self.tau = reals(tau, "tau", "a finite number of bits >= 0", 0.0)
@@ -84,7 +88,7 @@ class MirostatBase:
             dtype=dtype,
             threads=threads,
         )
-        ids, log_probs = kept.sample(seed, self.draws, row_ids, return_log_probs=True)
+        ids, log_probs = self._drawn(kept, seed, self.draws, row_ids)
         surprise = -np.asarray(log_probs, np.float64) / np.log(2.0)
         learned = self.mu - self.eta * (surprise - self.tau)
         self.mu = np.where(np.isnan(surprise), self.mu, learned)

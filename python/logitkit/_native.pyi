@@ -16,8 +16,8 @@ for shorter ones. Without ``cells`` the logits are in ``out`` and written over.
 The largest logits of each row, their token ids and log-probabilities fill arrays, too, C-contiguous
 and of shape ``leading + (k,)``, real ones as bytes: that says how many are wanted.
 
-Functions of weights take them as `cells` too; their ``element`` is a `_Weight`, results are float64,
-and None if a row is not of weights or sums to 0.
+Functions of weights take them as `cells` too; their ``element`` is a `_Weight`, results are
+float64, and None if a row is not of weights or sums to 0.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "__version__",
+    "candidates",
     "compare_stats",
     "cross_entropy",
     "cross_entropy_between",
@@ -34,6 +35,7 @@ __all__ = [
     "entropy",
     "entropy_gradient",
     "entropy_of_weights",
+    "filter_logits",
     "instruction_sets",
     "js_divergence",
     "js_divergence_of_weights",
@@ -46,6 +48,8 @@ __all__ = [
     "num_threads",
     "rank",
     "renyi_divergence",
+    "sample",
+    "sample_candidates",
     "set_num_threads",
     "softmax",
     "token_stats",
@@ -73,6 +77,7 @@ _Weight: TypeAlias = Literal[
 _PerRow: TypeAlias = float | NDArray[np.float64]
 _Targets: TypeAlias = NDArray[np.int64]
 _Real: TypeAlias = NDArray[Any]
+_Sources: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
 
 __version__: str
 
@@ -362,3 +367,55 @@ def js_divergence_of_weights(
     scale: float,
     threads: int | None,
 ) -> _Real | None: ...
+def candidates(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    steps: list[tuple[str, list[NDArray[np.float64]]]],
+    coins: _PerRow,
+    joint: bool,
+    ties_all: bool,
+    min_keep: int,
+    wide: bool,
+    threads: int | None,
+) -> tuple[
+    NDArray[np.int64],
+    NDArray[np.int32],
+    _Real,
+    _Real,
+    _Real,
+    NDArray[np.float64],
+    NDArray[np.int64],
+]: ...
+def filter_logits(
+    cells: _Cells | None,
+    element: _Element,
+    swapped: bool,
+    steps: list[tuple[str, list[NDArray[np.float64]]]],
+    joint: bool,
+    ties_all: bool,
+    min_keep: int,
+    fill: float,
+    out: _Cells,
+    out_element: _Element,
+    threads: int | None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
+def sample(
+    cells: _Cells,
+    element: _Element,
+    swapped: bool,
+    temperature: _PerRow,
+    numbers: NDArray[np.float64] | None,
+    sources: _Sources | None,
+    count: int,
+    log_probs: bool,
+    threads: int | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]: ...
+def sample_candidates(
+    indptr: NDArray[np.int64],
+    ids: NDArray[np.int32],
+    logits: NDArray[np.float64],
+    numbers: NDArray[np.float64] | None,
+    sources: _Sources | None,
+    count: int,
+) -> NDArray[np.int64]: ...

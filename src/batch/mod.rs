@@ -4,8 +4,10 @@
 //! computed them: threads, batch and position have no say in its bits.
 
 mod dense;
+mod filter;
 mod pairs;
 mod reader;
+mod sample;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -13,7 +15,9 @@ mod top;
 mod weights;
 
 pub use dense::{Dense, Destination};
+pub use filter::{DenseFilter, Filter, Kept};
 pub use pairs::{KlGradient, Pairs, for_common_element};
+pub use sample::{Draw, Drawn, Numbers};
 pub use top::Top;
 pub use weights::{of_weights, of_weights_in_pairs};
 

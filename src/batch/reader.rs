@@ -19,7 +19,7 @@ pub(super) struct Workspace<E: Element> {
     target_logits: Vec<Option<f64>>,
     thresholds: Vec<E::Lane>,
     greater: Vec<u64>,
-    searches: Vec<Search<E::Lane>>,
+    pub(super) searches: Vec<Search<E::Lane>>,
     chunk: Vec<Part>,
     parts: Vec<Part>,
 }

@@ -3,8 +3,10 @@
 
 mod arrays;
 mod divergences;
+mod filters;
 mod losses;
 mod runtime;
+mod sampling;
 mod stats;
 mod weights;
 
@@ -18,11 +20,15 @@ mod _native {
         kl_divergence_gradient, renyi_divergence, total_variation,
     };
     #[pymodule_export]
+    use super::filters::{candidates, filter_logits};
+    #[pymodule_export]
     use super::losses::{cross_entropy, entropy_gradient, log_softmax, softmax};
     #[pymodule_export]
     use super::runtime::{
         instruction_sets, num_threads, set_num_threads, use_instruction_set,
     };
+    #[pymodule_export]
+    use super::sampling::{sample, sample_candidates};
     #[pymodule_export]
     use super::stats::{entropy, log_prob, logsumexp, rank, token_stats, topk, varentropy};
 

@@ -306,3 +306,29 @@ fn interleaved<S: Simd, E: Element>(simd: S, values: [Vector<E, S>; 2]) -> [Vect
 
 /// The element type of the lanes of another.
 pub(super) type Own<E> = <<E as Element>::Lane as Real>::Own;
+
+/// Numbers as elements of type `O`, each rounded to the lane type first.
+pub(crate) struct Narrow<'a, O> {
+    pub(crate) values: &'a [f64],
+    pub(crate) out: &'a mut Vec<u8>,
+    pub(crate) element: PhantomData<O>,
+}
+
+impl<O: Element> Kernel for Narrow<'_, O> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let size = Own::<O>::SIZE;
+        self.out.resize(self.values.len() * O::SIZE, 0);
+        let outs = self.out.chunks_mut(O::PAIR * O::SIZE);
+        for (values, out) in self.values.chunks(O::PAIR).zip(outs) {
+            let mut lanes = [0; 128];
+            for (cell, &value) in lanes.chunks_exact_mut(size).zip(values) {
+                O::Lane::from_f64(value).write(cell);
+            }
+            let pair = Own::<O>::load_pair(simd, &lanes);
+            put::<S, Own<O>, O>(simd, pair, out);
+        }
+    }
+}

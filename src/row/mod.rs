@@ -89,6 +89,13 @@ impl<T: Send> Columns for Vec<T> {
     }
 }
 
+impl<A: Columns, B: Columns> Columns for (A, B) {
+    fn append(&mut self, later: Self) {
+        self.0.append(later.0);
+        self.1.append(later.1);
+    }
+}
+
 /// Nothing: for what has other places for its results.
 impl Columns for () {
     fn append(&mut self, (): Self) {}

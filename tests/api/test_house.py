@@ -57,6 +57,8 @@ def stub() -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+# Kernels that choose tokens: no statistics, and their folders are `filter` and `sample`.
+CHOICES = {"candidates", "filter_logits", "sample"}
 # What ends the names of kernels of weights, whose statistics are those of `logitkit.dist`.
 OF_WEIGHTS = "_of_weights"
 
@@ -67,6 +69,7 @@ def kernels() -> set[str]:
         for name, node in stub().items()
         if {"cells", "p_cells"} & {argument.arg for argument in node.args.args}
         and not name.endswith(OF_WEIGHTS)
+        and name not in CHOICES
     }
 
 

@@ -1,4 +1,4 @@
-"""Files of candidates: what `logitkit.candidates.Candidates` is made of, by name."""
+"""Files of candidates: what `logitkit.Candidates` is made of, by name."""
 
 import errno
 import json

@@ -18,48 +18,58 @@ from logitkit.reference.divergences import (
     renyi_divergence,
     total_variation,
 )
-
-# What the core is still to have is found here too, but not in `__all__`.
-from logitkit.reference.filters import candidates as candidates
-from logitkit.reference.filters import filter_logits as filter_logits
+from logitkit.reference.filters import candidates, filter_logits
 from logitkit.reference.losses import binary_cross_entropy, cross_entropy
 from logitkit.reference.probabilities import log_softmax, softmax
-from logitkit.reference.sampling import Mirostat as Mirostat
-from logitkit.reference.sampling import sample as sample
-from logitkit.reference.sampling import sample_without_replacement as sample_without_replacement
+from logitkit.reference.sampling import Mirostat, sample, sample_without_replacement
 from logitkit.reference.selection import topk
-from logitkit.reference.single_filters import epsilon_filter as epsilon_filter
-from logitkit.reference.single_filters import eta_filter as eta_filter
-from logitkit.reference.single_filters import min_p_filter as min_p_filter
-from logitkit.reference.single_filters import top_h_filter as top_h_filter
-from logitkit.reference.single_filters import top_k_filter as top_k_filter
-from logitkit.reference.single_filters import top_n_sigma_filter as top_n_sigma_filter
-from logitkit.reference.single_filters import top_p_filter as top_p_filter
-from logitkit.reference.single_filters import typical_filter as typical_filter
+from logitkit.reference.single_filters import (
+    epsilon_filter,
+    eta_filter,
+    min_p_filter,
+    top_h_filter,
+    top_k_filter,
+    top_n_sigma_filter,
+    top_p_filter,
+    typical_filter,
+)
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
 
 __all__ = [
+    "Mirostat",
     "binary_cross_entropy",
     "calibration",
+    "candidates",
     "compare_stats",
     "cross_entropy",
     "cross_entropy_between",
     "dynamic_temperature",
     "entropy",
+    "epsilon_filter",
+    "eta_filter",
+    "filter_logits",
     "fit_temperature",
     "js_divergence",
     "kl_divergence",
     "log_prob",
     "log_softmax",
     "logsumexp",
+    "min_p_filter",
     "perplexity",
     "rank",
     "renyi_divergence",
+    "sample",
+    "sample_without_replacement",
     "softmax",
     "temperature_for_entropy",
     "token_stats",
+    "top_h_filter",
+    "top_k_filter",
+    "top_n_sigma_filter",
+    "top_p_filter",
     "topk",
     "total_variation",
+    "typical_filter",
     "varentropy",
 ]

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logitkit._arrays import Rows, as_rows
+from logitkit._candidates import Candidates
 from logitkit._chains import Chain, OnInvalid, Order, Ties, as_chain, check_valid
 from logitkit._draws import Draws
 from logitkit._philox import Stream
-from logitkit.candidates import Candidates
 from logitkit.reference._filtering import run_chain
 from logitkit.reference._softmax import widened
 from logitkit.reference.probabilities import in_place
@@ -41,89 +41,7 @@ def candidates(
     dtype: Literal["bfloat16"] | None = None,
     threads: int | None = None,
 ) -> Candidates:
-    """Filter rows of logits; return the tokens that are kept, with their log-probabilities.
-
-    Each step sees what the one before has left, renormalised. What the steps keep is defined in
-    `logitkit.steps`; they are given as a list, or by keyword, and then applied in a named order:
-
-    - ``"hf"``, transformers: temperature, top_n_sigma, top_h, top_k, top_p, min_p, typical_p,
-      epsilon, eta, max_surprise (top_n_sigma and max_surprise are not among its own);
-    - ``"vllm"``: temperature, min_p, top_k, top_p;
-    - ``"llama.cpp"``: top_n_sigma, top_k, typical_p, top_p, min_p, temperature;
-    - ``"sglang"``: temperature, top_k, top_p, min_p, with ``joint=True``;
-    - ``"mlx"``: top_p, min_p, top_k, temperature.
-
-    Parameters
-    ----------
-    logits : array_like of float, shape (..., vocab)
-        See `logitkit.stats` for what is accepted. -inf is a token that is never kept.
-    steps : sequence of Step, optional
-        Steps from `logitkit.steps`, applied as they stand, instead of the keywords up to `order`.
-    temperature : array_like of real, default 1.0
-        Finite and at least 0: 0 is greedy. This and the other parameters are each one number, or
-        an array that broadcasts to the shape of `logits` without `axis`.
-    top_k : array_like of int, optional
-        How many tokens to keep; 0, -1 and anything from the size of the vocabulary on is off.
-    top_p : array_like of real, optional
-        The mass to keep; 1 or more is off.
-    min_p : array_like of real, optional
-        The least share of the largest probability; 0 is off.
-    typical_p : array_like of real, optional
-        The mass to keep of the tokens whose surprisal is nearest to the entropy; 1 is off.
-    epsilon : array_like of real, optional
-        The least probability; 0 is off.
-    eta : array_like of real, optional
-        The least probability, lowered where the entropy is high; 0 is off.
-    top_n_sigma : array_like of real, optional
-        How many standard deviations below the largest logit to go; 0 or less is off.
-    top_h : array_like of real, optional
-        The share of the entropy to keep; inf is off.
-    max_surprise : array_like of real, optional
-        The most bits a token may surprise; inf is off.
-    order : {"hf", "vllm", "llama.cpp", "sglang", "mlx"}, default "hf"
-        The order of the keywords.
-    joint : bool, default False
-        Whether every filter sees all tokens, at the temperature that holds there, and what all of
-        them keep is kept; where these are fewer than `min_keep`, the first in the order are added.
-    ties : {"index", "all"}, default "index"
-        Of tokens equal to the last one kept by top-k, top-p or typical, keep the first by index,
-        or all.
-    min_keep : int, default 1
-        How many tokens every filter leaves at least, if there are so many.
-    on_invalid : {"raise", "mark"}, default "raise"
-        What to do with a row that has a NaN, +inf or nothing finite: an error that names the first
-        of them, or no candidates and ``valid=False``.
-    axis : int, default -1
-        The vocabulary axis.
-    dtype : {None, "bfloat16"}
-        "bfloat16" where `logits` are its bits, as uint16 or two-byte void.
-    threads : int, optional
-        How many threads to use; default: see `set_num_threads`.
-
-    Returns
-    -------
-    Candidates
-        The kept tokens of every row.
-
-    Raises
-    ------
-    TypeError
-        If an argument is of a type or dtype that is not accepted.
-    ValueError
-        If `logits` have no axes or no tokens, or a row that cannot be filtered; if both forms of
-        steps are given; if an argument is out of its range or does not fit the logits.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from logitkit import reference
-    >>> from logitkit.steps import TopK, TopP
-    >>> logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]]))
-    >>> reference.candidates(logits, top_k=[2, 0], top_p=0.9).row(1).ids
-    array([0, 1, 2], dtype=int32)
-    >>> reference.candidates(logits, [TopP(0.65), TopK(2)]).row(0).log_probs.round(3)
-    array([-0.56 , -0.847])
-    """
+    """Run every row through `run_chain`, by a full sort."""
     rows = as_rows(logits, axis, dtype)
     keywords = {
         "temperature": temperature,

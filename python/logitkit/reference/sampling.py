@@ -8,13 +8,15 @@ of 1024 ids. So a filtered row draws what its masked logits would, and nothing h
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from logitkit._arrays import as_rows
+from logitkit._candidates import Candidates, as_num_samples
 from logitkit._chains import OnInvalid, Order, Ties, as_chain
-from logitkit._draws import as_draws
+from logitkit._draws import Draws, as_draws, drawn, drawn_apart
 from logitkit._mirostat import MirostatBase
-from logitkit.candidates import as_num_samples
+from logitkit._philox import Stream
 from logitkit.reference.filters import candidates, filtered
 from logitkit.steps import Step
 
@@ -48,76 +50,7 @@ def sample(
     dtype: Literal["bfloat16"] | None = None,
     threads: int | None = None,
 ) -> Any:
-    """Filter each row and draw tokens from what is left, with replacement.
-
-    The same row draws the same token whatever the batch around it, its place in it, or the number
-    of threads. Temperature 0 gives the largest logit, the first of equal ones.
-
-    Parameters
-    ----------
-    logits : array_like of float, shape (..., vocab)
-        See `logitkit.stats` for what is accepted. A token of -inf is never drawn.
-    steps : sequence of Step, optional
-        Steps from `logitkit.steps`, `XTC` among them, instead of the keywords of the filters.
-    seed : array_like of int
-        From 0 to 2**64 - 1; one number, or an array that broadcasts to the shape of `logits`
-        without `axis`.
-    draw : array_like of int, default 0
-        Which draw this is, from 0 to 2**32 - 1, such as the position in a text; likewise.
-    row_ids : array_like of int, optional
-        What the rows are called, from 0 to 2**64 - 1; default: their numbers, in C order.
-    num_samples : int, optional
-        How many tokens to draw from each row; default: one, without an axis for it.
-    return_log_probs : bool, default False
-        Also return the log-probabilities of the tokens among those that the filters left.
-    temperature, top_k, top_p, min_p, typical_p, epsilon, eta : array_like, optional
-        Filters; see `candidates`.
-    top_n_sigma, top_h, max_surprise : array_like, optional
-        Filters; see `candidates`.
-    order : {"hf", "vllm", "llama.cpp", "sglang", "mlx"}, default "hf"
-        The order of the filters; see `candidates`.
-    joint : bool, default False
-        Whether every filter sees all tokens; see `candidates`.
-    ties : {"index", "all"}, default "index"
-        Which tokens equal to the last one are kept; see `candidates`.
-    min_keep : int, default 1
-        How many tokens every filter leaves at least.
-    on_invalid : {"raise", "mark"}, default "raise"
-        What to do with a row that has a NaN, +inf or nothing finite: an error that names the first
-        of them, or the token -1.
-    axis : int, default -1
-        The vocabulary axis.
-    dtype : {None, "bfloat16"}
-        "bfloat16" where `logits` are its bits, as uint16 or two-byte void.
-    threads : int, optional
-        How many threads to use; default: see `set_num_threads`.
-
-    Returns
-    -------
-    ids : ndarray of int64 or numpy.int64
-        Of the shape of `logits` without `axis`, with one more axis for `num_samples`.
-    log_probs : ndarray of float
-        With `return_log_probs`: of that shape, in nats.
-
-    Raises
-    ------
-    TypeError
-        If an argument is of a type or dtype that is not accepted.
-    ValueError
-        If `logits` have no axes or no tokens, or a row that cannot be sampled, or an argument is
-        out of its range or does not fit the logits.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from logitkit import reference
-    >>> logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]]))
-    >>> reference.sample(logits, seed=7, temperature=0)
-    array([3, 0])
-    >>> drawn = reference.sample(logits, seed=7, num_samples=10_000)
-    >>> [np.bincount(row).round(-3).tolist() for row in drawn]
-    [[1000, 2000, 3000, 4000], [7000, 1000, 1000, 1000]]
-    """
+    """Draw from what `run_chain` leaves of each row, as `_draws` says."""
     rows = as_rows(logits, axis, dtype)
     as_num_samples(num_samples)
     draws = as_draws(seed, draw, row_ids, rows.leading)
@@ -144,7 +77,7 @@ def sample(
         may_draw=True,
     )
     kept = filtered(rows, chain, draws)
-    return kept.sample(seed, draw, row_ids, num_samples, return_log_probs=return_log_probs)
+    return _sampled(kept, draws, num_samples, replace=True, return_log_probs=return_log_probs)
 
 
 def sample_without_replacement(
@@ -203,44 +136,47 @@ def sample_without_replacement(
         may_draw=True,
     )
     kept = filtered(rows, chain, draws)
-    return kept.sample(seed, draw, row_ids, count, replace=False, return_log_probs=return_log_probs)
+    return _sampled(kept, draws, count, replace=False, return_log_probs=return_log_probs)
 
 
 class Mirostat(MirostatBase):
-    r"""Sampling at a wanted surprise: mirostat 2 [1]_, as in llama.cpp.
-
-    Every step keeps the tokens of at most mu bits, one at least, renormalises, draws one, and moves
-    mu by what its surprise among the kept ones is off: :math:`\mu \leftarrow \mu - \eta
-    (-\log_2 q_t - \tau)`, from :math:`\mu = 2 \tau` on. Rows have a mu each.
-
-    Parameters
-    ----------
-    tau : array_like of real, default 5.0
-        The surprise wanted, in bits; one number, or one for each row.
-    eta : array_like of real, default 0.1
-        How fast to learn, likewise.
-
-    Attributes
-    ----------
-    mu : array of float64 or None
-        The state of each row; None before the first step. To go on elsewhere set it, and `draws`.
-    draws : int
-        How many steps there were.
-
-    References
-    ----------
-    .. [1] S. Basu, G. S. Ramachandran, N. S. Keskar, L. R. Varshney, "Mirostat: a neural text
-       decoding algorithm that directly controls perplexity", ICLR 2021.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from logitkit import reference
-    >>> logits = -1.1 * np.log(np.arange(1, 1001))
-    >>> mirostat = reference.Mirostat(tau=3.0)
-    >>> tokens = [mirostat.step(logits, seed=5) for _ in range(500)]
-    >>> float(mirostat.mu.round(1)), max(tokens) < 100
-    (6.1, np.True_)
-    """
+    """`logitkit.Mirostat` over the candidates of this package."""
 
     _candidates = staticmethod(candidates)
+
+    @staticmethod
+    def _drawn(kept: Candidates, seed: ArrayLike, draw: int, row_ids: ArrayLike | None) -> Any:
+        draws = as_draws(seed, draw, row_ids, np.shape(kept.valid))
+        return _sampled(kept, draws, None, replace=True, return_log_probs=True)
+
+
+def _sampled(
+    kept: Candidates,
+    draws: Draws,
+    num_samples: int | None,
+    *,
+    replace: bool,
+    return_log_probs: bool,
+) -> Any:
+    """Draw from the candidates of one row after the other."""
+    leading, count = np.shape(kept.valid), as_num_samples(num_samples)
+    counts = np.diff(kept.indptr)
+    if replace:
+        numbers = draws.uniform(Stream.SAMPLE, count)
+    else:
+        numbers = draws.exponential(counts, kept.ids)
+    tokens = np.full((len(kept), count), -1, np.int64)
+    log_probs = np.full((len(kept), count), np.nan)
+    for i in np.flatnonzero(counts).tolist():
+        row, own = kept.row(i), slice(kept.indptr[i], kept.indptr[i + 1])
+        # Log-probabilities instead where logits overflow.
+        logits = row.logits if np.isfinite(row.logits).all() else row.log_probs
+        if replace:
+            places = drawn(row.ids, logits, numbers[i])
+        else:
+            places = drawn_apart(row.ids, logits, numbers[own], count)
+        tokens[i, : places.size] = row.ids[places]
+        log_probs[i, : places.size] = row.log_probs[places]
+    shape = leading if num_samples is None else (*leading, count)
+    ids = tokens.reshape(shape)[()]
+    return (ids, log_probs.reshape(shape)[()]) if return_log_probs else ids

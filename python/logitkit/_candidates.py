@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from logitkit import _native
 from logitkit._arguments import as_scale
-from logitkit._draws import as_draws, drawn, drawn_apart
+from logitkit._draws import as_draws
 from logitkit._philox import Stream
 
 _Array: TypeAlias = NDArray[Any]
@@ -234,27 +235,24 @@ class Candidates:
         leading = np.shape(self.valid)
         count = as_num_samples(num_samples)
         draws = as_draws(seed, draw, row_ids, leading)
-        counts = np.diff(self.indptr)
-        if replace:
-            numbers = draws.uniform(Stream.SAMPLE, count)
-        else:
-            numbers = draws.exponential(counts, self.ids)
-        tokens = np.full((len(self), count), -1, np.int64)
-        log_probs = np.full((len(self), count), np.nan, self.log_probs.dtype)
-        exponents = self._exponents()
-        for i in np.flatnonzero(counts).tolist():
-            row = self.row(i)
-            logits = exponents[self.indptr[i] : self.indptr[i + 1]]
-            if replace:
-                places = drawn(row.ids, logits, numbers[i])
-            else:
-                own = numbers[self.indptr[i] : self.indptr[i + 1]]
-                places = drawn_apart(row.ids, logits, own, count)
-            tokens[i, : places.size] = row.ids[places]
-            log_probs[i, : places.size] = row.log_probs[places]
+        numbers = draws.uniform(Stream.SAMPLE, count).reshape(-1) if replace else None
+        places = _native.sample_candidates(
+            np.ascontiguousarray(self.indptr),
+            np.ascontiguousarray(self.ids),
+            self._exponents(),
+            numbers,
+            None if replace else draws.words(),
+            count,
+        )
+        some = places >= 0
+        ids = np.full(places.size, -1, np.int64)
+        ids[some] = self.ids[places[some]]
         shape = leading if num_samples is None else (*leading, count)
-        ids = tokens.reshape(shape)[()]
-        return (ids, log_probs.reshape(shape)[()]) if return_log_probs else ids
+        if not return_log_probs:
+            return ids.reshape(shape)[()]
+        log_probs = np.full(places.size, np.nan, self.log_probs.dtype)
+        log_probs[some] = self.log_probs[places[some]]
+        return ids.reshape(shape)[()], log_probs.reshape(shape)[()]
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a file that appears whole or not at all.

@@ -1,0 +1,112 @@
+//! The tokens that are left of rows, one row behind the other.
+
+use super::Filter;
+use super::gathered::Gathered;
+use super::row::{Decided, Room};
+use crate::batch::tasks::rows_in_tasks;
+use crate::element::{Element, Real};
+use crate::error::Error;
+use crate::filter::chain::log_probs;
+use crate::row::Columns;
+use crate::simd::Isa;
+use crate::simd::strided::StridedRows;
+
+/// What is left of rows.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// How many tokens of each row.
+    pub counts: Vec<i64>,
+    /// The tokens, row after row, in the order.
+    pub ids: Vec<i32>,
+    /// Their logits, tempered.
+    pub logits: Vec<f64>,
+    /// Their log-probabilities, renormalised.
+    pub log_probs: Vec<f64>,
+    /// For each row, the logarithm of what they had of all; NaN for rows not valid.
+    pub log_mass: Vec<f64>,
+    /// The largest logit of each row, NaN if there is one.
+    pub largest: Vec<f64>,
+    /// Numbers of the rows that the definition itself has to decide.
+    pub undecided: Vec<i64>,
+}
+
+impl Columns for Kept {
+    fn append(&mut self, later: Self) {
+        Columns::append(&mut self.counts, later.counts);
+        Columns::append(&mut self.ids, later.ids);
+        Columns::append(&mut self.logits, later.logits);
+        Columns::append(&mut self.log_probs, later.log_probs);
+        Columns::append(&mut self.log_mass, later.log_mass);
+        Columns::append(&mut self.largest, later.largest);
+        Columns::append(&mut self.undecided, later.undecided);
+    }
+}
+
+impl Filter<'_> {
+    /// What is left of the rows.
+    pub fn compact<E: Element>(
+        &self,
+        rows: &StridedRows,
+        threads: Option<usize>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<Kept, Error> {
+        let isa = Isa::current()?;
+        let shape = (rows.rows(), rows.vocab() * E::SIZE);
+        let work = |index, _: &mut [u8], room: &mut Rows<E>, kept: &mut Kept| {
+            let Rows { room, gathered } = room;
+            self.chain(index, &mut room.chain)?;
+            let row = gathered.row::<E>(rows, index);
+            let decided = room.filter(isa, &row);
+            kept.push(index, &row, room, decided);
+            Ok(())
+        };
+        rows_in_tasks(shape, (&mut [], 0), threads, interrupted, work)
+    }
+}
+
+impl Kept {
+    fn push<E: Element>(
+        &mut self,
+        index: usize,
+        row: &StridedRows,
+        room: &mut Room<E>,
+        decided: Decided,
+    ) {
+        self.largest.push(room.largest);
+        let Decided::Left(left) = decided else {
+            self.counts.push(0);
+            self.log_mass.push(f64::NAN);
+            if matches!(decided, Decided::Undecided) {
+                self.undecided.push(index as i64);
+            }
+            return;
+        };
+        let (first, end) = (left.first, left.end);
+        self.counts.push((end - first) as i64);
+        self.log_mass.push(left.log_mass);
+        self.ids.extend(room.ids[first..end].iter().map(|&id| id as i32));
+        let items = row.contiguous_row(0);
+        let tokens = room.logits[first..end].iter().zip(&room.ids[first..end]);
+        self.logits.extend(tokens.map(|(&x, &id)| {
+            // The order takes both zeros for one.
+            let own = || E::widen(&items[id as usize * E::SIZE..][..E::SIZE]).to_f64();
+            (if x == 0.0 { own() } else { x }) / left.temperature
+        }));
+        room.weighed.look(&room.logits, first, left.temperature);
+        let count = end - first;
+        let (gaps, weights) = (&room.weighed.gap[..count], &room.weighed.weight[..count]);
+        self.log_probs.extend(log_probs(gaps, weights));
+    }
+}
+
+/// Room for a thread's rows.
+pub(super) struct Rows<E: Element> {
+    pub(super) room: Room<E>,
+    pub(super) gathered: Gathered,
+}
+
+impl<E: Element> Default for Rows<E> {
+    fn default() -> Self {
+        Self { room: Room::default(), gathered: Gathered::default() }
+    }
+}
