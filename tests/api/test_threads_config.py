@@ -102,24 +102,41 @@ def test_a_number_of_threads_that_is_no_int(threads: Any) -> None:
         logitkit.entropy(np.zeros((2, 3)), threads=threads)
 
 
-def required(function: Any) -> list[str]:
+def required(function: Any) -> list[inspect.Parameter]:
     parameters = inspect.signature(function).parameters.values()
-    return [each.name for each in parameters if each.default is inspect.Parameter.empty]
+    return [each for each in parameters if each.default is inspect.Parameter.empty]
 
 
 # What a function has to be given that is not logits.
-GIVEN = {"targets": np.arange(4), "target": 0.5, "k": 2, "low": 0.5, "high": 1.5, "alpha": 2.0}
-# Elementwise, in NumPy: there is nothing to share out.
-WITHOUT_THREADS = {"binary_cross_entropy"}
+GIVEN: dict[str, Any] = {
+    "targets": np.arange(4),
+    "target": 0.5,
+    "k": 2,
+    "low": 0.5,
+    "high": 1.5,
+    "alpha": 0.5,
+    "p": 0.5,
+    "epsilon": 0.1,
+    "n": 1.0,
+    "num_samples": 2,
+    "seed": 1,
+}
+# Elementwise, in NumPy: there is nothing to share out; and a class, whose method does.
+WITHOUT_THREADS = {"binary_cross_entropy", "Mirostat"}
 
 
 @pytest.mark.parametrize("name", sorted({*logitkit.reference.__all__} - WITHOUT_THREADS))
 def test_every_statistic_takes_threads(name: str) -> None:
-    names = required(getattr(logitkit, name))
-    arguments = [GIVEN.get(each, np.zeros((4, 5), np.float32)) for each in names]
+    positional, named = [], {}
+    for each in required(getattr(logitkit, name)):
+        value = GIVEN.get(each.name, np.zeros((4, 5), np.float32))
+        if each.kind is inspect.Parameter.KEYWORD_ONLY:
+            named[each.name] = value
+        else:
+            positional.append(value)
     for module in (logitkit, logitkit.reference):
         for threads in (None, 1, np.int16(2)):
-            getattr(module, name)(*arguments, threads=threads)
+            getattr(module, name)(*positional, **named, threads=threads)
 
 
 def test_the_environment_in_its_order() -> None:
