@@ -253,7 +253,7 @@ def sample_without_replacement(
     >>> import numpy as np
     >>> import logitkit
     >>> logitkit.sample_without_replacement(np.zeros((2, 3)), 4, seed=[1, 1])
-    array([[ 0,  1,  2, -1],
+    array([[ 2,  0,  1, -1],
            [ 0,  1,  2, -1]])
     """
     rows = as_rows(logits, axis, dtype)

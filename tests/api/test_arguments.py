@@ -475,8 +475,8 @@ def test_token_stats_is_frozen_and_has_its_fields_in_order(module: Any) -> None:
 # How arguments are passed
 
 
-# Three numbers of one kind, in the order of llama.cpp's.
-POSITIONAL = {"dynamic_temperature"}
+# Three numbers of one kind, in the order of llama.cpp's; and steps, in place of all options.
+POSITIONAL = {"dynamic_temperature", "sample_without_replacement"}
 
 
 @pytest.mark.parametrize("name", sorted({*reference.__all__} - POSITIONAL))
