@@ -44,14 +44,14 @@ pub struct Draw<'a> {
     pub log_probs: bool,
 }
 
-/// Tokens and their log-probabilities, as many for each row; and the largest logits.
+/// Tokens and their log-probabilities, as many for each row; and whether rows are valid.
 #[derive(Debug, Default)]
 pub struct Drawn {
     /// -1 where there is none.
     pub ids: Vec<i64>,
     /// NaN there; empty if not wanted.
     pub log_probs: Vec<f64>,
-    /// Of each row; NaN if it has one.
+    /// A large logit of each row, NaN if it has one: finite if the largest is.
     pub largest: Vec<f64>,
 }
 
@@ -136,7 +136,7 @@ impl Draw<'_> {
                         uniform(isa, row, temperature, own, room, drawn);
                     }
                     Numbers::Apart(sources) => {
-                        let tokens = Tokens::<E>::new(row, temperature, max);
+                        let tokens = Tokens::<E>::new(row, temperature);
                         let ids: Vec<_> = tokens.each().map(|(id, _)| id).collect();
                         let source = &sources[index];
                         let places = apart(tokens.each(), tokens.max, self.count, source);
@@ -201,7 +201,6 @@ fn uniform<E: Element>(
     let Room { found, widened, sums, .. } = room;
     let items = row.contiguous_row(0);
     let vocab = row.vocab();
-    let max = found.max;
     let begin = drawn.ids.len();
     let rate = std::f64::consts::LOG2_E / temperature;
     let is_wide = E::NAME == Float64::NAME;
@@ -233,7 +232,7 @@ fn uniform<E: Element>(
         drawn.ids.resize(begin + numbers.len(), -1);
     }
     if !open.is_empty() {
-        let tokens = Tokens::<E>::new(row, temperature, max);
+        let tokens = Tokens::<E>::new(row, temperature);
         let ids: Vec<_> = tokens.each().map(|(id, _)| id).collect();
         let definition = Definition::new(tokens.each(), tokens.max);
         for i in open {
@@ -259,11 +258,12 @@ struct Tokens<'a, E> {
 }
 
 impl<'a, E: Element> Tokens<'a, E> {
-    fn new(row: &'a StridedRows, temperature: f64, max: f64) -> Self {
+    fn new(row: &'a StridedRows, temperature: f64) -> Self {
         let items = row.contiguous_row(0);
-        let mut least = max;
+        let (mut least, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
         for item in items.chunks_exact(E::SIZE) {
             let x = E::widen(item).to_f64();
+            max = max.max(x);
             least = if x > f64::NEG_INFINITY { least.min(x) } else { least };
         }
         let fits = (max / temperature).is_finite() && (least / temperature).is_finite();

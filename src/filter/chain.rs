@@ -5,6 +5,7 @@ use super::seen::{Seen, Stretch, Swap};
 use super::step::Step;
 use super::weighed::{Weighed, gap};
 use super::{Head, Short, Whole};
+use crate::simd::Isa;
 
 /// What a temperature that follows from an entropy may be off by, times the logits that
 /// count, for those that come after.
@@ -76,6 +77,7 @@ impl Chain {
     /// Takes a row through the steps.
     pub(crate) fn run<W: Whole>(
         &self,
+        isa: Isa,
         head: Head,
         whole: &mut W,
         weighed: &mut Weighed,
@@ -89,6 +91,7 @@ impl Chain {
         let mut greedy = false;
         for &step in &self.steps {
             let mut seen = Seen {
+                isa,
                 head,
                 whole: &mut *whole,
                 weighed: &mut *weighed,
@@ -134,7 +137,7 @@ impl Chain {
         if greedy || all_known && (left.first, left.end) == (0, head.logits.len()) {
             return Ok(left);
         }
-        weighed.look(head.logits, left.first, temperature);
+        weighed.look(isa, head.logits, left.first, temperature);
         Ok(Left { log_mass: log_mass(head, whole, weighed, &left, everything)?, ..left })
     }
 

@@ -19,6 +19,7 @@
 pub(crate) mod bounded;
 pub(crate) mod chain;
 pub(crate) mod seen;
+pub(crate) mod spread;
 pub(crate) mod step;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::bounded::Bounded;
 use super::weighed::{Weighed, gap};
 use super::{Head, Short, Whole, WholeSums};
+use crate::simd::Isa;
 
 /// Tokens that top-h looks at.
 const TOP_H: usize = 100;
@@ -25,6 +26,7 @@ pub(crate) struct Swap {
 
 /// What a step sees, and how it is to treat it.
 pub(crate) struct Seen<'a, W> {
+    pub(crate) isa: Isa,
     pub(crate) head: Head<'a>,
     pub(crate) whole: &'a mut W,
     pub(crate) weighed: &'a mut Weighed,
@@ -52,7 +54,7 @@ impl<W: Whole> Seen<'_, W> {
 
     /// Weighs the tokens that are known; how many they are.
     pub(crate) fn weigh(&mut self) -> usize {
-        self.weighed.look(self.head.logits, self.stretch.first, self.temperature);
+        self.weighed.look(self.isa, self.head.logits, self.stretch.first, self.temperature);
         self.logits().len()
     }
 

@@ -1,5 +1,9 @@
 //! Weights of the head and their running sums, kept while nothing changes them.
 
+use crate::element::{Element, Float64};
+use crate::math::exp2::Weigher;
+use crate::simd::{Isa, Kernel, Lanes, Simd};
+
 /// Terms of a partial sum of weights, counted from the first token that a step sees.
 pub(crate) const SUMMED: usize = 1024;
 
@@ -23,7 +27,7 @@ impl Weighed {
     }
 
     /// Brings it up to date for the tokens from `first` on of those of a head.
-    pub(crate) fn look(&mut self, logits: &[f64], first: usize, temperature: f64) {
+    pub(crate) fn look(&mut self, isa: Isa, logits: &[f64], first: usize, temperature: f64) {
         let logits = &logits[first..];
         let same = (self.first, self.temperature, self.gap.len());
         if same == (first, temperature, logits.len()) {
@@ -33,8 +37,42 @@ impl Weighed {
         self.gap.clear();
         self.gap.extend(logits.iter().map(|&x| gap(logits[0], x, temperature)));
         self.weight.clear();
-        self.weight.extend(self.gap.iter().map(|gap| (-gap).exp()));
+        isa.run(Exponentials { gaps: &self.gap, out: &mut self.weight });
         running_sums(&self.weight, &mut self.sums);
+    }
+}
+
+/// `e^-gap` of each gap, none of which is negative, in 64-bit lanes: exactly 1 for 0.
+struct Exponentials<'a> {
+    gaps: &'a [f64],
+    out: &'a mut Vec<f64>,
+}
+
+impl Kernel for Exponentials<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let weigher = Weigher::<S::F64>::new(simd, std::f64::consts::LOG2_E, 0.0);
+        let zero = S::F64::splat(simd, 0.0);
+        self.out.resize(self.gaps.len(), 0.0);
+        let mut bytes = [0; Float64::PAIR * Float64::SIZE];
+        let outs = self.out.chunks_mut(Float64::PAIR);
+        for (gaps, out) in self.gaps.chunks(Float64::PAIR).zip(outs) {
+            for (cell, gap) in bytes.chunks_exact_mut(Float64::SIZE).zip(gaps) {
+                cell.copy_from_slice(&gap.to_ne_bytes());
+            }
+            let weights = simd.load_f64(&bytes).map(|gap| {
+                let y = zero.sub(gap);
+                let raised = weigher.raised(y);
+                let factors = weigher.factors::<true, false, true>(raised, raised);
+                weigher.weight(factors).keep(weigher.is_above_least(y))
+            });
+            simd.store_f64(weights, &mut bytes);
+            for (cell, out) in bytes.chunks_exact(Float64::SIZE).zip(out) {
+                *out = Float64::widen(cell);
+            }
+        }
     }
 }
 

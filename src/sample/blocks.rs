@@ -1,14 +1,19 @@
-//! The sums of the weights of a row's blocks, each about a reference of its own: no block
-//! has a say in another's bits.
+//! The sums of the weights of a row's blocks, about a reference that rises where a block's
+//! largest logit lies far above it.
 
 use std::marker::PhantomData;
 
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Exp2, Weigher};
 use crate::row::blocks::{BLOCK, Block, Scratch};
-use crate::row::moments::{Frame, moments};
+use crate::row::moments::{Frame, Sums, has_nan, largest, moments};
 use crate::row::scaling::{Scaling, Shifter};
-use crate::simd::{Kernel, Lanes, Simd, ahead};
+use crate::simd::{Kernel, Lanes, Simd};
+
+/// How far exponents may lie above the reference.
+const HEADROOM: f64 = 24.0;
+/// Sums of weights from this one on may be of logits that lie higher.
+const LARGE: f64 = 16_777_216.0;
 
 /// The weights of a block, `2^(x log2(e) / T - reference)`, added up.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +27,8 @@ pub(crate) struct BlockSum {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowSums {
     pub(crate) blocks: Vec<BlockSum>,
-    /// Largest logit, NaN if there is one.
+    /// Largest logit of the blocks that raised the reference, NaN if there is one: finite
+    /// if the row's largest is.
     pub(crate) max: f64,
     /// Whether registers can hold the weights.
     pub(crate) plain: bool,
@@ -57,6 +63,7 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
         sums.max = f64::NEG_INFINITY;
         sums.plain = scaling.plain;
         let mut nan = false;
+        let (mut reference, mut top) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         let mut scratch: Scratch = [0; BLOCK * 8];
         for bytes in row.chunks(BLOCK * E::SIZE) {
             let block = if bytes.len() == BLOCK * E::SIZE {
@@ -65,22 +72,32 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
                 scratch[..bytes.len()].copy_from_slice(bytes);
                 Block::padded::<E>(&mut scratch, bytes.len() / E::SIZE, 0)
             };
-            let (max, has_nan) = largest::<S, E>(simd, block.bytes);
-            nan |= has_nan;
+            // About the reference so far, which holds for nearly all blocks.
+            let mut found = None;
+            if reference.is_finite() {
+                let sums = sums_about::<S, E>(simd, block, &frame, reference);
+                let low = sums.largest.is_none_or(|largest| largest < top);
+                found = (low && sums.weight < LARGE).then_some(sums.weight);
+            }
+            if let Some(sum) = found {
+                sums.blocks.push(BlockSum { sum, reference });
+                continue;
+            }
+            nan |= has_nan::<S, E>(simd, block);
+            let max = largest::<S, E>(simd, block).to_f64();
             sums.max = sums.max.max(max);
             if !max.is_finite() || !scaling.is_plain_for::<E::Lane>(max) {
                 sums.plain &= max == f64::NEG_INFINITY;
                 sums.blocks.push(BlockSum { sum: 0.0, reference: f64::NEG_INFINITY });
                 continue;
             }
-            let reference = (max * scaling.rate).round();
+            // A reference below the largest would be a smaller one for what has been read.
+            reference = reference.max((max * scaling.rate).round());
+            top = (reference + HEADROOM) / scaling.rate;
             frame.weigher = Weigher::new(simd, scaling.rate, reference);
-            let found = if reference.abs() <= <E::Lane as Exp2>::NEAR {
-                moments::<S, E, 0, false, false, false, true>(simd, block, &frame)
-            } else {
-                moments::<S, E, 0, false, false, false, false>(simd, block, &frame)
-            };
-            sums.blocks.push(BlockSum { sum: found.weight, reference });
+            frame.max = Vector::<E, S>::splat(simd, E::Lane::from_f64(top));
+            let sum = sums_about::<S, E>(simd, block, &frame, reference).weight;
+            sums.blocks.push(BlockSum { sum, reference });
         }
         if nan {
             sums.max = f64::NAN;
@@ -88,20 +105,17 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
     }
 }
 
-/// The largest logit of a block, and whether it has a NaN.
+/// A block's sum, and its largest logit if that may be above what the reference is for.
 #[inline(always)]
-fn largest<S: Simd, E: Element>(simd: S, bytes: &[u8]) -> (f64, bool) {
-    let mut max = [Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY); 2];
-    let mut sum = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
-    for pair in bytes.chunks_exact(E::PAIR * E::SIZE) {
-        ahead::prefetch(simd, pair);
-        let [x0, x1] = E::load_pair(simd, pair);
-        max = [x0.max(max[0]), x1.max(max[1])];
-        sum = sum.add(x0.add(x1));
+fn sums_about<S: Simd, E: Element>(
+    simd: S,
+    block: Block,
+    frame: &Frame<Vector<E, S>>,
+    reference: f64,
+) -> Sums {
+    if reference.abs() <= <E::Lane as Exp2>::NEAR {
+        moments::<S, E, 0, false, false, false, true>(simd, block, frame)
+    } else {
+        moments::<S, E, 0, false, false, false, false>(simd, block, frame)
     }
-    let largest = max[0].max(max[1]).largest().to_f64();
-    // Infinities of both signs have a sum that is none, too.
-    let nan =
-        sum.any_nan() && bytes.chunks_exact(E::SIZE).any(|x| E::widen(x).to_f64().is_nan());
-    (largest, nan)
 }

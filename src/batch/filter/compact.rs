@@ -57,7 +57,7 @@ impl Filter<'_> {
             self.chain(index, &mut room.chain)?;
             let row = gathered.row::<E>(rows, index);
             let decided = room.filter(isa, &row);
-            kept.push(index, &row, room, decided);
+            kept.push(isa, index, &row, room, decided);
             Ok(())
         };
         rows_in_tasks(shape, (&mut [], 0), threads, interrupted, work)
@@ -67,6 +67,7 @@ impl Filter<'_> {
 impl Kept {
     fn push<E: Element>(
         &mut self,
+        isa: Isa,
         index: usize,
         row: &StridedRows,
         room: &mut Room<E>,
@@ -92,7 +93,7 @@ impl Kept {
             let own = || E::widen(&items[id as usize * E::SIZE..][..E::SIZE]).to_f64();
             (if x == 0.0 { own() } else { x }) / left.temperature
         }));
-        room.weighed.look(&room.logits, first, left.temperature);
+        room.weighed.look(isa, &room.logits, first, left.temperature);
         let count = end - first;
         let (gaps, weights) = (&room.weighed.gap[..count], &room.weighed.weight[..count]);
         self.log_probs.extend(log_probs(gaps, weights));

@@ -80,7 +80,7 @@ impl<E: Element> Room<E> {
         let mut complete = take(isa, whole.workspace(), (k, vocab), logits, ids);
         let decided = loop {
             let head = Head { logits, complete };
-            match chain.run(head, &mut whole, weighed, swaps) {
+            match chain.run(isa, head, &mut whole, weighed, swaps) {
                 Ok(left) => break Decided::Left(left),
                 Err(_) if complete => break Decided::Undecided,
                 Err(Short::Uncertain) if whole.refine() => continue,

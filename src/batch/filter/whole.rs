@@ -1,11 +1,14 @@
 //! What is known of all tokens of a row: sums that registers make, as fast as the row's
 //! type allows or in 64-bit lanes.
 
+use std::marker::PhantomData;
+
 use crate::batch::reader::{Reader, Workspace};
 use crate::batch::{Batch, PerRow};
 use crate::element::{Element, Float64, Real};
+use crate::filter::spread::ReadSpread;
 use crate::filter::{Spread, Whole, WholeSums};
-use crate::row::blocks::{BLOCK, CHUNK};
+use crate::row::blocks::CHUNK;
 use crate::row::part::Part;
 use crate::row::read::Plan;
 use crate::simd::Isa;
@@ -63,6 +66,7 @@ pub(super) struct OfRow<'a, E: Element> {
     /// Sums are made in 64-bit lanes.
     exact: bool,
     moments: bool,
+    max: f64,
     /// By temperature; the row is read again for another.
     known: Vec<(f64, WholeSums)>,
 }
@@ -76,7 +80,15 @@ impl<'a, E: Element> OfRow<'a, E> {
         (temperature, moments, part): (f64, bool, &Part),
     ) -> Self {
         let known = vec![(temperature, sums_of(part, error_of::<E>()))];
-        Self { isa, row, rooms, exact: E::NAME == Float64::NAME, moments, known }
+        Self {
+            isa,
+            row,
+            rooms,
+            exact: E::NAME == Float64::NAME,
+            moments,
+            max: part.max,
+            known,
+        }
     }
 
     /// Makes sums as exact as can be from here on; whether they were not so before.
@@ -126,37 +138,16 @@ impl<E: Element> Whole for OfRow<'_, E> {
     }
 
     fn spread(&mut self) -> Spread {
-        const LANES: usize = 8;
-        let row = self.row.contiguous_row(0);
-        let items = |block: &'_ [u8]| -> Vec<f64> {
-            block.chunks_exact(E::SIZE).map(|item| E::widen(item).to_f64()).collect()
-        };
-        let mut largest = f64::NEG_INFINITY;
-        for item in row.chunks_exact(E::SIZE) {
-            largest = largest.max(E::widen(item).to_f64());
-        }
-        let (mut count, mut first, mut second) = (0.0, 0.0, 0.0);
-        for block in row.chunks(BLOCK * E::SIZE) {
-            let mut sums = [[0.0; LANES]; 3];
-            for lanes in items(block).chunks(LANES) {
-                for (lane, x) in lanes.iter().enumerate() {
-                    let finite = *x > f64::NEG_INFINITY;
-                    let gap = if finite { largest - x } else { 0.0 };
-                    sums[0][lane] += f64::from(u8::from(finite));
-                    sums[1][lane] += gap;
-                    sums[2][lane] += gap * gap;
-                }
+        let (row, max) = (self.row.contiguous_row(0), self.max);
+        if self.exact && E::NAME != Float64::NAME {
+            if self.known.is_empty() {
+                self.widen();
             }
-            let [own, gaps, squares] = sums.map(|lanes| lanes.iter().sum::<f64>());
-            count += own;
-            first += gaps;
-            second += squares;
+            let (row, error) = (&*self.rooms.widened, ERROR_OF_64_BITS);
+            let element = PhantomData::<Float64>;
+            return self.isa.run(ReadSpread { row, max, error, element });
         }
-        let mean: f64 = first / count;
-        let variance = second / count - mean * mean;
-        // The difference of the squares loses what they have in common.
-        let lost = second / count / variance * ERROR_OF_64_BITS;
-        let error = if variance > 0.0 && variance.is_finite() { lost } else { f64::INFINITY };
-        Spread { deviation: variance.max(0.0).sqrt(), error }
+        let element = PhantomData::<E>;
+        self.isa.run(ReadSpread { row, max, error: error_of::<E>(), element })
     }
 }
