@@ -23,7 +23,7 @@ class Statistic:
 
     One with a value for every logit names the argument that takes the place for them. `k` of the
     largest logits are wanted, if any: all that `topk` gives, a part of what `token_stats` does.
-    A `pair` of arrays is compared.
+    A `pair` of arrays is compared. `options` are keywords of the function.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Statistic:
     pair: bool = False
     place: str | None = None
     k: int | None = None
+    options: tuple[tuple[str, Any], ...] = ()
 
     def bind(self, module: ModuleType, logits: "Logits", **arguments: Any) -> Callable[[], object]:
         """The call as `module` (logitkit or its reference) offers it."""
@@ -40,6 +41,7 @@ class Statistic:
             positional = (*positional, logits.targets)
         if logits.dtype == "bfloat16":
             arguments["dtype"] = "bfloat16"
+        arguments.update(self.options)
         if self.place is not None:
             arguments[self.place] = logits.place
         if self.k is not None and self.function == "topk":
@@ -59,6 +61,9 @@ class Statistic:
 TOP_K = (1, 10, 50, 256, 1000)
 TOP_K_NAMES = frozenset(f"topk {k}" for k in TOP_K)
 
+# The filters that are mostly used together.
+_CHAIN = (("temperature", 0.7), ("top_k", 50), ("top_p", 0.95), ("min_p", 0.05))
+
 STATISTICS = (
     Statistic("logsumexp", "logsumexp"),
     Statistic("entropy", "entropy"),
@@ -72,6 +77,11 @@ STATISTICS = (
     Statistic("log_softmax", "log_softmax", place="out"),
     *(Statistic(f"topk {k}", "topk", k=k) for k in TOP_K),
     Statistic("token_stats with top 50", "token_stats", k=50),
+    Statistic("candidates top_p", "candidates", options=(("top_p", 0.9),)),
+    Statistic("candidates chain", "candidates", options=_CHAIN),
+    Statistic("filter_logits top_p", "filter_logits", place="out", options=(("top_p", 0.9),)),
+    Statistic("sample", "sample", options=(("seed", 1),)),
+    Statistic("sample chain", "sample", options=(("seed", 1), *_CHAIN)),
     Statistic("kl_divergence", "kl_divergence", pair=True),
     Statistic("kl_divergence with gradient", "kl_divergence", pair=True, place="grad_out"),
     Statistic("js_divergence", "js_divergence", pair=True),

@@ -83,7 +83,31 @@ def _formulas() -> dict[str, _Formula]:
     def total_variation(p: Any, q: Any) -> Any:
         return (F.softmax(p, -1) - F.softmax(q, -1)).abs().sum(-1) / 2
 
+    def top_p(x: Any, p: float) -> Any:
+        # As transformers' TopPLogitsWarper.
+        ascending, places = torch.sort(x, descending=False)
+        mass = ascending.softmax(-1).cumsum(-1)
+        removed = mass <= 1 - p
+        removed[..., -1:] = False
+        return x.masked_fill(removed.scatter(1, places, removed), -math.inf)
+
+    def chain(x: Any, _: Any) -> Any:
+        # As transformers' warpers behind one another.
+        x = x / 0.7
+        x = x.masked_fill(x < x.topk(50)[0][..., -1, None], -math.inf)
+        x = top_p(x, 0.95)
+        p = x.softmax(-1)
+        return x.masked_fill(p < 0.05 * p.amax(-1, keepdim=True), -math.inf)
+
+    def sample(x: Any, _: Any) -> Any:
+        return torch.multinomial(x.softmax(-1), 1)
+
     return {
+        "candidates top_p": lambda x, _: top_p(x, 0.9),
+        "candidates chain": chain,
+        "filter_logits top_p": lambda x, _: top_p(x, 0.9),
+        "sample": sample,
+        "sample chain": lambda x, _: sample(chain(x, None), None),
         "kl_divergence": kl_divergence,
         "kl_divergence with gradient": kl_divergence_with_gradient,
         "js_divergence": js_divergence,
@@ -117,9 +141,12 @@ class TorchEager(Peer):
     package = "torch"
     statistics = frozenset(
         {
+            "candidates chain",
+            "candidates top_p",
             "cross_entropy",
             "cross_entropy with gradient",
             "entropy",
+            "filter_logits top_p",
             "js_divergence",
             "kl_divergence",
             "kl_divergence with gradient",
@@ -127,6 +154,8 @@ class TorchEager(Peer):
             "log_softmax",
             "logsumexp",
             "rank",
+            "sample",
+            "sample chain",
             "token_stats with targets",
             "total_variation",
             "varentropy",
@@ -155,10 +184,11 @@ class TorchEager(Peer):
 
 class TorchCompiled(TorchEager):
     name = "torch.compile"
-    # Its graphs hold no call of autograd, and a topk is the one of eager mode there.
+    # Its graphs hold no call of autograd, and a topk or a sort is the one of eager mode there.
     statistics = (
         TorchEager.statistics
         - {"cross_entropy with gradient", "kl_divergence with gradient"}
+        - {"candidates chain", "candidates top_p", "filter_logits top_p", "sample", "sample chain"}
         - TOP_K_NAMES
     )
 

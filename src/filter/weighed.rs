@@ -2,6 +2,7 @@
 
 use crate::element::{Element, Float64};
 use crate::math::exp2::Weigher;
+use crate::simd::cells::{bytes_of, bytes_of_mut};
 use crate::simd::{Isa, Kernel, Lanes, Simd};
 
 /// Terms of a partial sum of weights, counted from the first token that a step sees.
@@ -37,14 +38,14 @@ impl Weighed {
         self.gap.clear();
         self.gap.extend(logits.iter().map(|&x| gap(logits[0], x, temperature)));
         self.weight.clear();
-        isa.run(Exponentials { gaps: &self.gap, out: &mut self.weight });
+        isa.run(Exponentials { gaps: &mut self.gap, out: &mut self.weight });
         running_sums(&self.weight, &mut self.sums);
     }
 }
 
 /// `e^-gap` of each gap, none of which is negative, in 64-bit lanes: exactly 1 for 0.
 struct Exponentials<'a> {
-    gaps: &'a [f64],
+    gaps: &'a mut Vec<f64>,
     out: &'a mut Vec<f64>,
 }
 
@@ -54,25 +55,25 @@ impl Kernel for Exponentials<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let weigher = Weigher::<S::F64>::new(simd, std::f64::consts::LOG2_E, 0.0);
+        // Whole pairs of registers; what the last one has too much is cut off again.
+        let count = self.gaps.len();
+        let padded = count.next_multiple_of(Float64::PAIR);
+        self.gaps.resize(padded, 0.0);
+        self.out.resize(padded, 0.0);
         let zero = S::F64::splat(simd, 0.0);
-        self.out.resize(self.gaps.len(), 0.0);
-        let mut bytes = [0; Float64::PAIR * Float64::SIZE];
-        let outs = self.out.chunks_mut(Float64::PAIR);
-        for (gaps, out) in self.gaps.chunks(Float64::PAIR).zip(outs) {
-            for (cell, gap) in bytes.chunks_exact_mut(Float64::SIZE).zip(gaps) {
-                cell.copy_from_slice(&gap.to_ne_bytes());
-            }
-            let weights = simd.load_f64(&bytes).map(|gap| {
+        let pair = Float64::PAIR * Float64::SIZE;
+        let outs = bytes_of_mut(self.out).chunks_exact_mut(pair);
+        for (gaps, out) in bytes_of(self.gaps).chunks_exact(pair).zip(outs) {
+            let weights = simd.load_f64(gaps).map(|gap| {
                 let y = zero.sub(gap);
                 let raised = weigher.raised(y);
                 let factors = weigher.factors::<true, false, true>(raised, raised);
                 weigher.weight(factors).keep(weigher.is_above_least(y))
             });
-            simd.store_f64(weights, &mut bytes);
-            for (cell, out) in bytes.chunks_exact(Float64::SIZE).zip(out) {
-                *out = Float64::widen(cell);
-            }
+            simd.store_f64(weights, out);
         }
+        self.gaps.truncate(count);
+        self.out.truncate(count);
     }
 }
 

@@ -230,7 +230,7 @@ impl<E: Element> Read<'_, E> {
                 }
                 let block = self.stretch.block::<E>(row, at);
                 let (step, maxima) = self.searches[row].selection.sketching();
-                if sketch::<S, E, true, false>(simd, block.bytes, step, maxima) {
+                if sketch::<S, E, true>(simd, block.bytes, step, maxima) {
                     self.parts[row].nan |= has_nan::<S, E>(simd, block);
                 }
             }

@@ -26,7 +26,7 @@ pub(crate) const MAXIMA: usize = 128;
 /// otherwise; it takes one addition, where a comparison and the collection of its
 /// outcomes take two operations.
 #[inline(always)]
-pub(crate) fn sketch<S: Simd, E: Element, const FIRST: bool, const AGAIN: bool>(
+pub(crate) fn sketch<S: Simd, E: Element, const FIRST: bool>(
     simd: S,
     bytes: &[u8],
     step: usize,
@@ -42,8 +42,6 @@ pub(crate) fn sketch<S: Simd, E: Element, const FIRST: bool, const AGAIN: bool>(
         for pair in step.chunks_exact(E::PAIR * E::SIZE) {
             if FIRST {
                 ahead::prefetch(simd, pair);
-            } else if AGAIN {
-                ahead::prefetch_behind(simd, pair, 0);
             }
             let [x0, x1] = E::load_pair(simd, pair);
             max = [x0.max(max[0]), x1.max(max[1])];
@@ -69,6 +67,6 @@ impl<E: Element> Kernel for SketchAgain<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        sketch::<S, E, false, true>(simd, self.bytes, self.step, self.maxima);
+        sketch::<S, E, false>(simd, self.bytes, self.step, self.maxima);
     }
 }

@@ -24,6 +24,7 @@
 )]
 
 pub(crate) mod ahead;
+pub(crate) mod cells;
 pub(crate) mod isa;
 pub(crate) mod portable;
 mod powers;
