@@ -1,7 +1,13 @@
-"""What `compare_stats` returns."""
+"""What `compare_stats` returns, and how it comes from the core."""
 
 from dataclasses import dataclass
 from typing import Any
+
+from numpy.typing import ArrayLike
+
+from logitkit import _native
+from logitkit._arguments import as_ignore_index, as_targets, as_threads, deliver
+from logitkit._arrays import Rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -51,3 +57,47 @@ class CompareStats:
     p_log_prob: Any = None
     q_log_prob: Any = None
     delta_prob: Any = None
+
+
+def compared(
+    p: Rows,
+    q: Rows,
+    temperatures: tuple[Any, Any],
+    targets: ArrayLike | None,
+    ignore_index: int | None,
+    scale: float,
+    threads: int | None,
+    *,
+    wide: bool = False,
+) -> CompareStats:
+    """Compare two arrays of rows; real fields are float64 if either is, or if they are `wide`."""
+    wanted = None if targets is None else as_targets(targets, p.leading)
+    fields = _native.compare_stats(
+        p.cells,
+        p.element,
+        p.swapped,
+        q.cells,
+        q.element,
+        q.swapped,
+        None if wanted is None else wanted.tokens,
+        as_ignore_index(ignore_index),
+        *temperatures,
+        scale,
+        wide,
+        as_threads(threads),
+    )
+    kl, js, distance, p_entropy, q_entropy, same, valid, p_log_prob, q_log_prob, delta = fields
+    shape = p.leading
+    targets_shape = shape if wanted is None else wanted.shape
+    return CompareStats(
+        kl=deliver(kl, shape),
+        js=deliver(js, shape),
+        total_variation=deliver(distance, shape),
+        p_entropy=deliver(p_entropy, shape),
+        q_entropy=deliver(q_entropy, shape),
+        same_argmax=deliver(same, shape),
+        valid=deliver(valid, shape),
+        p_log_prob=None if p_log_prob is None else deliver(p_log_prob, targets_shape),
+        q_log_prob=None if q_log_prob is None else deliver(q_log_prob, targets_shape),
+        delta_prob=None if delta is None else deliver(delta, targets_shape),
+    )

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from logitkit import __version__
 from logitkit.io import OUTPUT_SUFFIXES, DataError, TensorFile, expand_inputs, open_tensor_file
 from logitkit.io.tensor import LOGIT_ELEMENTS
-from logitkit.jobs import score
+from logitkit.jobs import compare, score
 
 _FILE_ERROR = 1
 _USAGE_ERROR = 2
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"logitkit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_score(commands)
+    _add_compare(commands)
     _add_info(commands)
     return parser
 
@@ -119,6 +120,47 @@ def _add_score(commands: Any) -> None:
         metavar="OUT",
         help=f"the table; its suffix says the format: {', '.join(OUTPUT_SUFFIXES)}",
     )
+    _add_what_is_read(parser)
+    parser.add_argument(
+        "--base",
+        type=_base,
+        metavar="B",
+        help="base of logarithms: e for nats (default), 2 for bits, or any number above 1",
+    )
+    parser.add_argument(
+        "--top-k",
+        type=int,
+        metavar="K",
+        help="also list the tokens with the K largest logits of each row and their "
+        "log-probabilities (in .csv one column for each place)",
+    )
+    _add_how_it_runs(parser)
+
+
+def _add_compare(commands: Any) -> None:
+    parser = commands.add_parser(
+        "compare",
+        allow_abbrev=False,
+        help="compare the logits of two models for the same tokens",
+        description="Compare the logits of two models for the same tokens: perplexities and their "
+        "ratio, Kullback-Leibler divergence from the base, changes of the targets' probabilities, "
+        "agreement of the top tokens. Files may be far larger than memory.",
+    )
+    parser.set_defaults(run=_compare)
+    parser.add_argument("base", metavar="BASE", help="the original: .safetensors or .npy")
+    parser.add_argument("other", metavar="OTHER", help="a quantised one, say, of the same shape")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="a table with one row for each token; its suffix says the format: "
+        f"{', '.join(OUTPUT_SUFFIXES)}",
+    )
+    _add_what_is_read(parser)
+    _add_how_it_runs(parser)
+
+
+def _add_what_is_read(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--logits",
         metavar="NAME",
@@ -135,21 +177,11 @@ def _add_score(commands: Any) -> None:
     )
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="default: 1")
     parser.add_argument(
-        "--base",
-        type=_base,
-        metavar="B",
-        help="base of logarithms: e for nats (default), 2 for bits, or any number above 1",
-    )
-    parser.add_argument(
         "--ignore-index", type=int, metavar="ID", help="the target of rows that have none"
     )
-    parser.add_argument(
-        "--top-k",
-        type=int,
-        metavar="K",
-        help="also list the tokens with the K largest logits of each row and their "
-        "log-probabilities (in .csv one column for each place)",
-    )
+
+
+def _add_how_it_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="print no summary, show no progress")
@@ -189,6 +221,24 @@ def _score(options: argparse.Namespace) -> None:
     )
     if not options.quiet:
         _print(json.dumps(summary.as_dict(), indent=2) if options.json else str(summary))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    comparison = compare(
+        options.base,
+        options.other,
+        options.output,
+        logits=options.logits,
+        targets=options.targets,
+        dtype=options.dtype,
+        temperature=options.temperature,
+        ignore_index=options.ignore_index,
+        threads=options.threads,
+        force=options.force,
+        progress=not options.quiet,
+    )
+    if not options.quiet:
+        _print(json.dumps(comparison.as_dict(), indent=2) if options.json else str(comparison))
 
 
 def _info(options: argparse.Namespace) -> None:

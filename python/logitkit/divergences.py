@@ -20,12 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from logitkit import _native
 from logitkit._arguments import (
     Temperatures,
-    as_ignore_index,
     as_order,
     as_pair,
     as_scale,
     as_share,
-    as_targets,
     as_temperatures,
     as_threads,
     check_out,
@@ -34,7 +32,7 @@ from logitkit._arguments import (
     result_shape,
 )
 from logitkit._arrays import Rows
-from logitkit._compare_stats import CompareStats
+from logitkit._compare_stats import CompareStats, compared
 from logitkit._dense import destination
 
 
@@ -568,37 +566,7 @@ def compare_stats(
     >>> stats.same_argmax
     array([False])
     """
-    p, q = as_pair(p_logits, q_logits, axis, dtype)
-    p_temperature, q_temperature = as_temperatures(temperature, p.leading)
-    wanted = None if targets is None else as_targets(targets, p.leading)
-    kl, js, distance, p_entropy, q_entropy, same, valid, p_log_prob, q_log_prob, delta = (
-        _native.compare_stats(
-            p.cells,
-            p.element,
-            p.swapped,
-            q.cells,
-            q.element,
-            q.swapped,
-            None if wanted is None else wanted.tokens,
-            as_ignore_index(ignore_index),
-            p_temperature,
-            q_temperature,
-            as_scale(base),
-            False,
-            as_threads(threads),
-        )
-    )
-    shape = p.leading
-    targets_shape = shape if wanted is None else wanted.shape
-    return CompareStats(
-        kl=deliver(kl, shape),
-        js=deliver(js, shape),
-        total_variation=deliver(distance, shape),
-        p_entropy=deliver(p_entropy, shape),
-        q_entropy=deliver(q_entropy, shape),
-        same_argmax=deliver(same, shape),
-        valid=deliver(valid, shape),
-        p_log_prob=None if p_log_prob is None else deliver(p_log_prob, targets_shape),
-        q_log_prob=None if q_log_prob is None else deliver(q_log_prob, targets_shape),
-        delta_prob=None if delta is None else deliver(delta, targets_shape),
+    rows = _rows(p_logits, q_logits, axis, temperature, dtype)
+    return compared(
+        rows.p, rows.q, rows.temperatures, targets, ignore_index, as_scale(base), threads
     )

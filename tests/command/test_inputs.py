@@ -7,7 +7,7 @@ import logitkit
 import numpy as np
 import pytest
 from logitkit.io import open_logits
-from logitkit.jobs import score, token_table
+from logitkit.jobs import blocks, score
 from numpy.typing import NDArray
 
 from .files import (
@@ -127,12 +127,12 @@ def test_cut_does_not_matter(order: Any, tmp_path: Path, monkeypatch: pytest.Mon
     path = write_npy(tmp_path / "a.npy", np.asarray(logits, order=order))
     write_npy(tmp_path / "t.npy", targets)
     for name, value in {"BATCH_ROWS": 300, "_BLOCK_BYTES": 999, "_TASK_BYTES": 9999}.items():
-        monkeypatch.setattr(token_table, name, value)
+        monkeypatch.setattr(blocks, name, value)
     for threads in (1, 2, 5):
         score(path, tmp_path / "o.npz", targets=tmp_path / "t.npy", threads=threads, force=True)
         check_table(tmp_path / "o.npz", logits, targets)
     # Less memory than the threads' blocks need: fewer threads, each block with several.
-    monkeypatch.setattr(token_table, "_BUFFER_BYTES", 1)
+    monkeypatch.setattr(blocks, "_BUFFER_BYTES", 1)
     score(path, tmp_path / "o.npz", targets=tmp_path / "t.npy", threads=5, force=True)
     check_table(tmp_path / "o.npz", logits, targets)
 

@@ -10,7 +10,7 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 from logitkit.io import Column, open_sink
-from logitkit.jobs import score, token_table
+from logitkit.jobs import blocks, score
 
 from .command import check_error, run
 from .files import random_logits, random_targets, write_npy, write_safetensors
@@ -77,7 +77,7 @@ def test_float64_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_several_batches(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_table, "BATCH_ROWS", 8)
+    monkeypatch.setattr(blocks, "BATCH_ROWS", 8)
     paths = [write_npy(tmp_path / f"{i}.npy", random_logits(20, 3, seed=i)) for i in range(2)]
     score(paths, tmp_path / f"o{suffix}")
     table = read_table(tmp_path / f"o{suffix}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from logitkit.jobs import score, token_table
+from logitkit.jobs import blocks, score
 
 from .command import run
 from .files import random_logits, random_targets, write_npy, write_safetensors
@@ -56,7 +56,7 @@ def test_cut_does_not_matter(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
         return [values[key] for key in values if key not in ("output", "seconds")][:-1]
 
     whole = numbers("a.csv")
-    monkeypatch.setattr(token_table, "BATCH_ROWS", 7)
+    monkeypatch.setattr(blocks, "BATCH_ROWS", 7)
     assert numbers("b.csv") == whole
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from logitkit.jobs import score, token_table
+from logitkit.jobs import blocks, score
 
 from .command import check_error, run
 from .files import random_logits, write_npy
@@ -18,7 +18,7 @@ from .tables import SUFFIXES, read_table
 def test_formats_hold_the_largest(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_table, "BATCH_ROWS", 8)
+    monkeypatch.setattr(blocks, "BATCH_ROWS", 8)
     logits = random_logits(20, 9)
     logits[3, 2] = np.nan
     path = write_npy(tmp_path / "a.npy", logits)

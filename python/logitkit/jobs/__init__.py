@@ -1,6 +1,8 @@
 """The work of the commands, callable from Python."""
 
+from logitkit.jobs.compare import compare
+from logitkit.jobs.comparison import Comparison, Distribution, Estimate
 from logitkit.jobs.score import score
 from logitkit.jobs.summary import ScoreSummary
 
-__all__ = ["ScoreSummary", "score"]
+__all__ = ["Comparison", "Distribution", "Estimate", "ScoreSummary", "compare", "score"]

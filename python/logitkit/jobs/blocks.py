@@ -1,0 +1,164 @@
+"""Rows of files through a function, block by block, by several threads, in order."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logitkit.io import LogitSource
+from logitkit.io.source import RowReader
+
+Table: TypeAlias = dict[str, NDArray[Any]]
+Logits: TypeAlias = list[NDArray[Any]]
+
+BATCH_ROWS: Final = 1 << 16
+"""Rows written at once; a row group of a Parquet file."""
+
+# Each thread reads a block into its buffer and computes it from there, while it is in the cache.
+# Measured on 1 GB of float32 in the page cache, vocabulary 128,256, blocks of 1, 2, 4 and 8 MiB:
+# 12.0, 13.6, 13.9 and 13.0 GB/s on two cores, where an array in memory ran at 36.9. Mapping the
+# file, populating 16 MiB ahead and dropping them behind ran at 8.9: it depends on how large the
+# pages are that the system holds the file in, and was twice as fast as reading only where they
+# were huge. See `RandomAccessFile` for the reason that would decide against a map even then.
+_BLOCK_BYTES: Final = 1 << 21
+# All buffers together, however many threads there are.
+_BUFFER_BYTES: Final = 1 << 26
+# What a thread takes at a time: enough for the hand-over not to count.
+_TASK_BYTES: Final = 1 << 25
+
+
+def batches(
+    sources: Sequence[LogitSource],
+    start: Callable[[int, int], Table],
+    score: Callable[[Table, slice, Logits, int], None],
+    threads: int,
+    advance: Callable[[int], object],
+) -> Generator[Table, None, None]:
+    """Compute the rows of a table from those of files that have as many.
+
+    Parameters
+    ----------
+    sources : sequence of LogitSource
+        The files.
+    start : callable
+        Makes the table for the rows from its first argument up to its second.
+    score : callable
+        Fills some rows of a table, from logits of each file, by so many threads of the core.
+    threads : int
+        How many threads there are.
+    advance : callable
+        Called with the number of bytes done, every now and then.
+
+    Yields
+    ------
+    dict of str to ndarray
+        The next rows, `BATCH_ROWS` or what is left.
+    """
+    shape = _WorkShape.of(sources, threads)
+    rows, row_bytes = sources[0].rows, _row_bytes(sources)
+    # More tasks than threads: the system reads ahead for those that wait.
+    ahead = 2 * shape.workers
+    pending: deque[tuple[Future[None], int, Table | None]] = deque()
+    buffers: SimpleQueue[list[NDArray[np.uint8]]] = SimpleQueue()
+    for _ in range(shape.workers):
+        buffers.put([np.empty(shape.block_rows * s.row_bytes, np.uint8) for s in sources])
+
+    def settle() -> Iterator[Table]:
+        future, done, table = pending.popleft()
+        future.result()
+        advance(done * row_bytes)
+        if table is not None:
+            yield table
+
+    with ExitStack() as stack:
+        readers = [stack.enter_context(source.reader()) for source in sources]
+        pool = stack.enter_context(ThreadPoolExecutor(shape.workers))
+        worker = _Worker(readers, buffers, score, shape)
+        try:
+            for first in range(0, rows, BATCH_ROWS):
+                last = min(first + BATCH_ROWS, rows)
+                table = start(first, last)
+                for begin in range(first, last, shape.task_rows):
+                    end = min(begin + shape.task_rows, last)
+                    for reader in readers:
+                        reader.will_read(begin, end)
+                    future = pool.submit(worker.run, table, first, begin, end)
+                    pending.append((future, end - begin, table if end == last else None))
+                    if len(pending) > ahead:
+                        yield from settle()
+            while pending:
+                yield from settle()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _row_bytes(sources: Sequence[LogitSource]) -> int:
+    return sum(source.row_bytes for source in sources)
+
+
+@dataclass(frozen=True)
+class _WorkShape:
+    """How files are cut up: into tasks for the workers, and those into blocks for the cache.
+
+    `workers` threads take tasks of `task_rows` rows, read `block_rows` of them at a time, and have
+    each block computed by `threads` threads of the core.
+    """
+
+    workers: int
+    threads: int
+    block_rows: int
+    task_rows: int
+
+    @classmethod
+    def of(cls, sources: Sequence[LogitSource], threads: int) -> "_WorkShape":
+        row_bytes, rows = _row_bytes(sources), sources[0].rows
+        share = _BUFFER_BYTES // threads
+        # Where a row is scattered over the file, reads are the longer the more rows they cover.
+        contiguous = all(source.contiguous for source in sources)
+        block_bytes = min(_BLOCK_BYTES, share) if contiguous else share
+        block_rows = max(1, block_bytes // row_bytes)
+        block_bytes = block_rows * row_bytes
+        # Every thread gets a task, if there are as many blocks.
+        blocks = math.ceil(rows / block_rows)
+        task_blocks = max(1, min(_TASK_BYTES // block_bytes, blocks // threads))
+        # Few or very long rows leave threads over, which then share the work on each block.
+        workers = max(1, min(threads, blocks, _BUFFER_BYTES // block_bytes))
+        return cls(workers, max(1, threads // workers), block_rows, task_blocks * block_rows)
+
+
+class _Worker:
+    """Reads and scores a task's rows, block by block, in whatever thread it is called."""
+
+    def __init__(
+        self,
+        readers: Sequence[RowReader],
+        buffers: SimpleQueue[list[NDArray[np.uint8]]],
+        score: Callable[[Table, slice, Logits, int], None],
+        shape: _WorkShape,
+    ) -> None:
+        self._readers = readers
+        self._buffers = buffers
+        self._score = score
+        self._shape = shape
+
+    def run(self, table: Table, first: int, begin: int, end: int) -> None:
+        buffers = self._buffers.get()
+        try:
+            for start in range(begin, end, self._shape.block_rows):
+                stop = min(start + self._shape.block_rows, end)
+                logits = [
+                    reader.read(start, stop, buffer)
+                    for reader, buffer in zip(self._readers, buffers, strict=True)
+                ]
+                rows = slice(start - first, stop - first)
+                self._score(table, rows, logits, self._shape.threads)
+        finally:
+            self._buffers.put(buffers)

@@ -1,0 +1,230 @@
+"""Compare two files of logits over the same tokens: what llama-perplexity prints, and more."""
+
+import os
+import time
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logitkit._arguments import as_ignore_index, as_pair, as_temperature, as_threads
+from logitkit._compare_stats import compared
+from logitkit.io import Column, DataError, LogitSource, open_logits, open_sink, read_targets
+from logitkit.io.atomic import check_output
+from logitkit.io.sink import output_suffix
+from logitkit.jobs.blocks import Logits, Table, batches
+from logitkit.jobs.comparison import Comparison, PairTally
+from logitkit.jobs.progress import progress_bar
+from logitkit.jobs.token_table import empty_table, index_names
+from logitkit.threads import get_num_threads
+
+_TARGET_COLUMNS: Final = {
+    "base_log_prob": "p_log_prob", "log_prob": "q_log_prob", "delta_prob": "delta_prob",
+}  # fmt: skip
+_COLUMNS: Final = {
+    "kl": "kl",
+    "js": "js",
+    "total_variation": "total_variation",
+    "base_entropy": "p_entropy",
+    "entropy": "q_entropy",
+    "same_argmax": "same_argmax",
+    "valid": "valid",
+}
+
+
+def compare(
+    base: str | os.PathLike[str],
+    other: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    logits: str | None = None,
+    targets: str | os.PathLike[str] | None = None,
+    dtype: str | None = None,
+    temperature: float = 1.0,
+    ignore_index: int | None = None,
+    threads: int | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> Comparison:
+    r"""Compare the logits of two models for the same tokens, from files.
+
+    The files are read side by side, block by block, so they may be far larger than memory; for each
+    token a few numbers are kept. Divergences are those of the other model from the base, of
+    `logitkit.compare_stats`; everything is in nats.
+
+    Parameters
+    ----------
+    base, other : str or PathLike
+        Files (``.safetensors``, ``.npy``) of logits of the same shape; their element types may
+        differ.
+    output : str or PathLike, optional
+        A table with one row for each token; ``.parquet``, ``.arrow``, ``.csv``, ``.jsonl`` or
+        ``.npz``. It appears whole or not at all.
+    logits : str, optional
+        The tensor with the logits, in both files. By default the tensor ``logits``, else the only
+        tensor of 2 or 3 dimensions with a floating-point type.
+    targets : str or PathLike, optional
+        The target tokens: a tensor beside the base's logits, or a file (``.npy``,
+        ``.safetensors``), or "none". By default the tensor ``targets`` beside the base's logits, if
+        there is one. If the other file has such a tensor, too, it must be the same.
+    dtype : {"float64", "float32", "float16", "bfloat16"}, optional
+        What the bytes of the logits are, where a file holds raw bits.
+    temperature : float, default 1.0
+        Of both softmaxes; greater than 0.
+    ignore_index : int, optional
+        The target of rows that have none.
+    threads : int, optional
+        Number of threads. Default: as `logitkit.set_num_threads` or the environment say.
+    force : bool, default False
+        Replace the output if it exists.
+    progress : bool, default False
+        Show a bar on standard error if that is a terminal and tqdm is installed.
+
+    Returns
+    -------
+    Comparison
+        What the comparison comes to.
+
+    Raises
+    ------
+    DataError
+        If a file does not hold what it should, or the two do not fit. A `ValueError`.
+    OSError
+        If a file cannot be read or written, or the output exists and not `force`.
+    TypeError, ValueError
+        If an argument is not what it should be.
+    ModuleNotFoundError
+        If the output's format needs pyarrow, and it is not installed.
+
+    Notes
+    -----
+    The table's columns: ``row``; ``sequence`` and ``position`` for logits of three dimensions
+    (``index_0``, ``index_1``,... for more); with targets ``target``, ``base_log_prob``,
+    ``log_prob`` and ``delta_prob``, the probability of the target in the other model less that in
+    the base; ``kl``, ``js``, ``total_variation``, ``base_entropy``, ``entropy``, ``same_argmax``
+    and ``valid``. Real columns are float64.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from logitkit.jobs import compare
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = pathlib.Path(name)
+    ...     np.save(folder / "base.npy", np.log([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]))
+    ...     np.save(folder / "other.npy", np.log([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]))
+    ...     np.save(folder / "targets.npy", np.array([0, 2]))
+    ...     found = compare(
+    ...         folder / "base.npy", folder / "other.npy", targets=folder / "targets.npy"
+    ...     )
+    >>> found.rows, found.same_argmax.value, round(found.kl.mean.value / np.log(2), 12)
+    (2, 0.5, 0.125)
+    """
+    began = time.perf_counter()
+    # Refused here, before any work, as compare_stats would refuse them.
+    as_temperature(temperature, ())
+    ignore = as_ignore_index(ignore_index)
+    workers = as_threads(threads) or get_num_threads()
+    if output is not None:
+        output = os.fspath(output)
+        output_suffix(output)
+        check_output(output, force=force)
+    sources = [open_logits(os.fspath(path), name=logits, dtype=dtype) for path in (base, other)]
+    _check_alike(*sources)
+    first, second = sources
+    tokens = read_targets(first, targets, ignore_index=ignore)
+    _check_targets(tokens, second, targets, ignore)
+    columns = _columns(sources, with_targets=tokens is not None)
+    score = partial(_score, sources, temperature, ignore)
+    tally = PairTally(first, with_targets=tokens is not None)
+    nbytes = sum(source.nbytes for source in sources)
+
+    def start(begin: int, end: int) -> Table:
+        return empty_table(first, columns, tokens, begin, end)
+
+    with ExitStack() as stack:
+        write = None
+        if output is not None:
+            write = stack.enter_context(open_sink(output, columns, first.rows, force=force))
+        advance = stack.enter_context(progress_bar(nbytes, wanted=progress))
+        # Closed at once when writing fails: it holds threads.
+        work = stack.enter_context(closing(batches(sources, start, score, workers, advance)))
+        for batch in work:
+            tally.add(batch)
+            if write is not None:
+                write(batch)
+    seconds = time.perf_counter() - began
+    return tally.comparison(
+        base=first.path,
+        other=second.path,
+        output=output,
+        seconds=seconds,
+        gigabytes_per_second=nbytes / seconds / 1e9,
+    )
+
+
+def _score(
+    sources: list[LogitSource],
+    temperature: float,
+    ignore_index: int | None,
+    table: Table,
+    rows: slice,
+    logits: Logits,
+    threads: int,
+) -> None:
+    bits = "bfloat16" if "bfloat16" in (source.dtype for source in sources) else None
+    base, other = logits
+    p, q = as_pair(base, other, -1, bits)
+    # In float64: the perplexities of nearly equal models differ in late digits.
+    stats = compared(
+        p,
+        q,
+        (temperature, temperature),
+        table["target"][rows] if "target" in table else None,
+        ignore_index,
+        1.0,
+        threads,
+        wide=True,
+    )
+    for name, field in (_COLUMNS | _TARGET_COLUMNS).items():
+        if name in table:
+            table[name][rows] = getattr(stats, field)
+
+
+def _columns(sources: list[LogitSource], *, with_targets: bool) -> tuple[Column, ...]:
+    real = np.dtype(np.float64)
+    statistics = [*(_TARGET_COLUMNS if with_targets else ()), *_COLUMNS]
+    integers = ("row", *index_names(sources[0]), *(("target",) if with_targets else ()))
+    flags = {"same_argmax", "valid"}
+    return (
+        *(Column(name, np.dtype(np.int64)) for name in integers),
+        *(Column(name, np.dtype(np.bool_) if name in flags else real) for name in statistics),
+    )
+
+
+def _check_alike(base: LogitSource, other: LogitSource) -> None:
+    if base.shape != other.shape:
+        raise DataError(
+            f"{other.path} has logits of shape {other.shape}, {base.path} of {base.shape}; "
+            "expected the logits of two models for the same tokens"
+        )
+
+
+def _check_targets(
+    tokens: NDArray[Any] | None,
+    other: LogitSource,
+    targets: str | os.PathLike[str] | None,
+    ignore_index: int | None,
+) -> None:
+    if tokens is None or targets is not None:
+        return
+    own = read_targets(other, None, ignore_index=ignore_index)
+    if own is not None and not np.array_equal(own, tokens):
+        row = int(np.flatnonzero(own != tokens)[0])
+        raise DataError(
+            f"{other.path} has target {own[row]} in row {row}, the base has {tokens[row]}; "
+            "expected the logits of two models for the same tokens (name the targets to use the "
+            "base's)"
+        )
