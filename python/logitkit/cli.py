@@ -10,9 +10,10 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from logitkit import __version__
 from logitkit.io import OUTPUT_SUFFIXES, DataError, TensorFile, expand_inputs, open_tensor_file
@@ -21,6 +22,7 @@ from logitkit.jobs import compare, score
 
 _FILE_ERROR = 1
 _USAGE_ERROR = 2
+_KINDS_OF_FILES = ".safetensors, .npy, .kld, patterns"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     _exit_on_signals()
+    warnings.showwarning = _warn
     try:
         options = _parser().parse_args(arguments)
         options.run(options)
@@ -60,6 +63,18 @@ def _fail(message: str, status: int) -> int:
     line = message.replace("\r", "\\r").replace("\n", "\\n")
     print(f"logitkit: {line}", file=sys.stderr)
     return status
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    text = str(message).replace("\r", "\\r").replace("\n", "\\n")
+    print(f"logitkit: warning: {text}", file=sys.stderr)
 
 
 def _exit_on_signals() -> None:
@@ -112,7 +127,9 @@ def _add_score(commands: Any) -> None:
         "of its target, and more. Files may be far larger than memory.",
     )
     parser.set_defaults(run=_score)
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help=".safetensors, .npy, patterns")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help=".safetensors, .npy, .kld, patterns"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -147,7 +164,7 @@ def _add_compare(commands: Any) -> None:
         "agreement of the top tokens. Files may be far larger than memory.",
     )
     parser.set_defaults(run=_compare)
-    parser.add_argument("base", metavar="BASE", help="the original: .safetensors or .npy")
+    parser.add_argument("base", metavar="BASE", help="the original: .safetensors, .npy or .kld")
     parser.add_argument("other", metavar="OTHER", help="a quantised one, say, of the same shape")
     parser.add_argument(
         "-o",
@@ -196,7 +213,9 @@ def _add_info(commands: Any) -> None:
         description="List the tensors in files, their element types and shapes.",
     )
     parser.set_defaults(run=_info)
-    parser.add_argument("files", nargs="+", metavar="FILE", help=".safetensors, .npy, patterns")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help=".safetensors, .npy, .kld, patterns"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

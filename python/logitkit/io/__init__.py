@@ -7,6 +7,7 @@ that pyarrow writes.
 
 from logitkit.io.columns import Column
 from logitkit.io.errors import DataError
+from logitkit.io.kld import write_kld
 from logitkit.io.sink import OUTPUT_SUFFIXES, open_sink
 from logitkit.io.source import LogitSource, expand_inputs, open_logits
 from logitkit.io.targets import read_targets
@@ -25,4 +26,5 @@ __all__ = [
     "open_sink",
     "open_tensor_file",
     "read_targets",
+    "write_kld",
 ]

@@ -81,8 +81,8 @@ class LogitSource:
 
     @property
     def row_bytes(self) -> int:
-        """The size of a row in bytes."""
-        return self.vocab * self.tensor.dtype.itemsize if self.tensor.dtype is not None else 0
+        """The size of a buffer for a row, in bytes."""
+        return self.tensor.row_bytes
 
     @property
     def contiguous(self) -> bool:
@@ -156,7 +156,7 @@ class RowReader:
     def will_read(self, start: int, stop: int) -> None:
         """Ask the system to have these rows at hand soon."""
         if self._source.contiguous:
-            row_bytes = self._source.row_bytes
+            row_bytes = self._source.tensor.stored_row_bytes
             offset = self._source.tensor.offset + start * row_bytes
             self._file.will_read((stop - start) * row_bytes, offset)
 
@@ -169,7 +169,7 @@ def open_logits(
     Parameters
     ----------
     path : str or PathLike
-        A ``.safetensors`` or ``.npy`` file. Only its header is read.
+        A ``.safetensors``, ``.npy`` or ``.kld`` file. Only its header is read.
     name : str, optional
         The tensor's name. By default the tensor ``logits``, else the only tensor of 2 or 3
         dimensions with a floating-point type. A ``.npy`` file holds one array and no name.

@@ -48,6 +48,16 @@ class Tensor:
     fortran_order: bool = False
 
     @property
+    def row_bytes(self) -> int:
+        """How large a buffer has to be for each row that is read."""
+        return self.shape[-1] * self.dtype.itemsize if self.dtype is not None else 0
+
+    @property
+    def stored_row_bytes(self) -> int:
+        """How far rows are apart in the file."""
+        return self.row_bytes
+
+    @property
     def is_float(self) -> bool:
         """Whether logits may be stored like this."""
         return self.element in LOGIT_ELEMENTS

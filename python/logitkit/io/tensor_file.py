@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from logitkit.io import npy, safetensors
+from logitkit.io import kld, npy, safetensors
 from logitkit.io.errors import DataError, listed
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.tensor import Tensor
 
-SUFFIXES = (".safetensors", ".npy")
+SUFFIXES = (".safetensors", ".npy", kld.SUFFIX)
 """What the formats' files are called."""
 
 
@@ -78,7 +78,7 @@ def open_tensor_file(path: str | os.PathLike[str]) -> TensorFile:
     Parameters
     ----------
     path : str or PathLike
-        A ``.safetensors`` or ``.npy`` file; the suffix decides.
+        A ``.safetensors``, ``.npy`` or ``.kld`` file; the suffix decides.
 
     Returns
     -------
@@ -99,6 +99,8 @@ def open_tensor_file(path: str | os.PathLike[str]) -> TensorFile:
     with RandomAccessFile(path) as file:
         if suffix == ".npy":
             tensors = [npy.read_tensor(file)]
+        elif suffix == kld.SUFFIX:
+            tensors = kld.read_tensors(file)
         else:
             tensors = list(safetensors.read_tensors(file).values())
         return TensorFile(path, tuple(tensors), file.version)
