@@ -27,6 +27,7 @@ from logitkit.divergences import (
     renyi_divergence,
     total_variation,
 )
+from logitkit.engines import RowScorer, score_arrow
 from logitkit.filters import candidates, filter_logits
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.probabilities import log_softmax, softmax
@@ -54,6 +55,7 @@ __all__ = [
     "Difference",
     "EntropySummary",
     "Mirostat",
+    "RowScorer",
     "TemperatureForEntropy",
     "TokenStats",
     "TopK",
@@ -86,6 +88,7 @@ __all__ = [
     "renyi_divergence",
     "sample",
     "sample_without_replacement",
+    "score_arrow",
     "set_num_threads",
     "show_config",
     "softmax",
