@@ -142,8 +142,20 @@ def score_arrow(
         With the logits as fixed-size lists or fixed-shape tensors of float16, float32, float64, or
         of uint16 for the bits of bfloat16; without nulls. They are read where they lie. Lists of
         any size are taken if all have the same.
-    ops, column, targets, dtype, temperature, ignore_index, threads
-        See `RowScorer`.
+    ops : iterable of str, optional
+        Which statistics; see `RowScorer`.
+    column : str, default "logits"
+        Where the logits are; that column is dropped from what comes out.
+    targets : str, optional
+        The column with the target token of each row.
+    dtype : {None, "bfloat16"}
+        "bfloat16" where the logits are its bits, as uint16.
+    temperature : float, default 1.0
+        Statistics are of softmax(logits / temperature).
+    ignore_index : int, optional
+        The target of rows that have none.
+    threads : int, optional
+        How many threads to use; default: see `set_num_threads`.
 
     Returns
     -------
@@ -210,15 +222,13 @@ def _rows(column: Any, name: str) -> NDArray[Any]:
     if values.null_count:
         raise ValueError(f"column {name!r} has nulls among its logits; expected numbers, or -inf")
     try:
-        numbers = values.to_numpy(zero_copy_only=True)
+        numbers: NDArray[Any] = values.to_numpy(zero_copy_only=True)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         raise TypeError(
             f"column {name!r} is of type {kind}; expected lists of float16, float32, float64 or "
             "uint16"
         ) from None
-    return (
-        numbers.reshape(len(column), length) if len(column) else numbers.reshape(0, max(length, 1))
-    )
+    return numbers.reshape(len(column), length if len(column) else 1)
 
 
 def _dtype(name: str) -> type:

@@ -74,9 +74,8 @@ def test_a_record_batch(column: Any) -> None:
     batch = pa.record_batch({"id": pa.array(range(12)), "logits": column, "t": pa.array(TOKENS)})
     scored = logitkit.score_arrow(batch, targets="t")
     assert scored.schema.names == ["id", "t", *NAMES, "log_prob", "rank"]
-    check(
-        {name: scored.column(name).to_numpy(zero_copy_only=False) for name in scored.schema.names}
-    )
+    columns = {name: scored.column(name).to_numpy(zero_copy_only=False) for name in NAMES}
+    check(columns, names=NAMES)
     part = logitkit.score_arrow(batch.slice(3, 4), ["entropy"])
     np.testing.assert_array_equal(part.column("entropy"), logitkit.entropy(LOGITS[3:7]))
     none = logitkit.score_arrow(batch.slice(0, 0), ["entropy", "valid"])
