@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TextIO
 from logitkit import __version__
 from logitkit.io import OUTPUT_SUFFIXES, DataError, TensorFile, expand_inputs, open_tensor_file
 from logitkit.io.tensor import LOGIT_ELEMENTS
-from logitkit.jobs import compare, score
+from logitkit.jobs import compare, score, sparsify
 
 _FILE_ERROR = 1
 _USAGE_ERROR = 2
@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_score(commands)
     _add_compare(commands)
+    _add_sparsify(commands)
     _add_info(commands)
     return parser
 
@@ -177,20 +178,47 @@ def _add_compare(commands: Any) -> None:
     _add_how_it_runs(parser)
 
 
-def _add_what_is_read(parser: argparse.ArgumentParser) -> None:
+def _add_sparsify(commands: Any) -> None:
+    parser = commands.add_parser(
+        "sparsify",
+        allow_abbrev=False,
+        help="keep the largest logits of each row, and the mass of the rest",
+        description="Keep the tokens of each row that hold most of the mass, with their logits and "
+        "log-probabilities and the mass that they have: what distillation stores. "
+        "logitkit.Candidates.load reads the output.",
+    )
+    parser.set_defaults(run=_sparsify)
+    parser.add_argument("input", metavar="IN", help=".safetensors, .npy or .kld")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help=".npz, .safetensors or .parquet"
+    )
+    parser.add_argument("--top-n", type=int, metavar="N", help="keep N tokens of each row")
+    parser.add_argument("--top-p", type=float, metavar="P", help="keep the tokens with this mass")
+    parser.add_argument(
+        "--keep-entropy", action="store_true", help="also keep the entropy of each full row"
+    )
+    _add_which_tensor(parser)
+    _add_how_it_runs(parser)
+
+
+def _add_which_tensor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--logits",
         metavar="NAME",
         help="the tensor with the logits (default: 'logits', else the only one that can be)",
     )
     parser.add_argument(
+        "--dtype", choices=LOGIT_ELEMENTS, help="what raw bits in the file are, such as bfloat16"
+    )
+
+
+def _add_what_is_read(parser: argparse.ArgumentParser) -> None:
+    _add_which_tensor(parser)
+    parser.add_argument(
         "--targets",
         metavar="NAME|FILE|none",
         help="the target tokens: a tensor beside the logits, a .npy or .safetensors file, or none "
         "(default: the tensor 'targets' if there is one)",
-    )
-    parser.add_argument(
-        "--dtype", choices=LOGIT_ELEMENTS, help="what raw bits in the file are, such as bfloat16"
     )
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="default: 1")
     parser.add_argument(
@@ -258,6 +286,23 @@ def _compare(options: argparse.Namespace) -> None:
     )
     if not options.quiet:
         _print(json.dumps(comparison.as_dict(), indent=2) if options.json else str(comparison))
+
+
+def _sparsify(options: argparse.Namespace) -> None:
+    summary = sparsify(
+        options.input,
+        options.output,
+        top_n=options.top_n,
+        top_p=options.top_p,
+        keep_entropy=options.keep_entropy,
+        logits=options.logits,
+        dtype=options.dtype,
+        threads=options.threads,
+        force=options.force,
+        progress=not options.quiet,
+    )
+    if not options.quiet:
+        _print(json.dumps(summary.as_dict(), indent=2) if options.json else str(summary))
 
 
 def _info(options: argparse.Namespace) -> None:

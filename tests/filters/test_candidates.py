@@ -266,7 +266,7 @@ def test_a_safetensors_file_is_one(tmp_path: Path) -> None:
     assert set(header) == {*PARTS, "vocab", "axis"}
     for entry in header.values():
         begin, end = entry["data_offsets"]
-        assert begin % {"I64": 8, "F64": 8, "I32": 4, "BOOL": 1}[entry["dtype"]] == 0
+        assert begin % {"I64": 8, "F64": 8, "F32": 4, "U16": 2, "BOOL": 1}[entry["dtype"]] == 0
         assert end <= len(data) - 8 - length
 
 

@@ -24,7 +24,16 @@ _PER_ROW: Final = ("log_kept_mass", "valid")
 _NUMBERS: Final = ("vocab", "axis")
 _NAMES: Final = ("indptr", *_LISTS, *_PER_ROW, *_NUMBERS)
 
-_CODES: Final = {"int64": "I64", "int32": "I32", "float64": "F64", "float32": "F32", "bool": "BOOL"}
+# Vocabularies up to this one have ids of 16 bits.
+_NARROW: Final = 1 << 16
+_CODES: Final = {
+    "uint16": "U16",
+    "int64": "I64",
+    "int32": "I32",
+    "float64": "F64",
+    "float32": "F32",
+    "bool": "BOOL",
+}
 _METADATA: Final = b"logitkit.candidates"
 
 # What NumPy, zipfile and pyarrow raise for a file that is corrupt, or another one than it seems.
@@ -34,10 +43,27 @@ _OF_CONTENTS: Final[tuple[type[Exception], ...]] = (
 )
 
 
-def save_candidates(path: str | os.PathLike[str], parts: Mapping[str, Any], *, force: bool) -> None:
-    """Write the parts of candidates to a file that appears whole or not at all."""
+def check_format(path: str | os.PathLike[str]) -> None:
+    """Check that the suffix says one of the formats."""
+    _format(path)
+
+
+def save_candidates(
+    path: str | os.PathLike[str],
+    parts: Mapping[str, Any],
+    *,
+    force: bool,
+    extras: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Write the parts of candidates to a file that appears whole or not at all.
+
+    `extras` are further arrays with a number for each row.
+    """
     write, _ = _format(path)
-    arrays = {name: np.ascontiguousarray(parts[name]) for name in _NAMES}
+    parts = {name: parts[name] for name in _NAMES} | dict(extras or {})
+    if parts["vocab"] <= _NARROW:
+        parts["ids"] = parts["ids"].astype(np.uint16)
+    arrays = {name: np.ascontiguousarray(part) for name, part in parts.items()}
     # NumPy makes an array of one dimension of what has none.
     arrays = {name: array.reshape(np.shape(parts[name])) for name, array in arrays.items()}
     with atomic_output(os.fspath(path), force=force) as file:
@@ -48,6 +74,8 @@ def load_candidates(path: str | os.PathLike[str]) -> Parts:
     """Read the parts of candidates, and check that they fit each other."""
     _, read = _format(path)
     parts = read(os.fspath(path))
+    if "ids" in parts and parts["ids"].dtype == np.uint16:
+        parts["ids"] = parts["ids"].astype(np.int32)
     if absent := [name for name in _NAMES if name not in parts]:
         raise DataError(f"{os.fspath(path)}: no candidates in it: {', '.join(absent)} absent")
     if wrong := _fault(parts):
@@ -168,7 +196,8 @@ def _write_parquet(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
         name: pyarrow.LargeListArray.from_arrays(offsets, pyarrow.array(arrays[name]))
         for name in _LISTS
     }
-    columns |= {name: pyarrow.array(arrays[name].reshape(-1)) for name in _PER_ROW}
+    per_row = [name for name in arrays if name not in (*_LISTS, *_NUMBERS, "indptr")]
+    columns |= {name: pyarrow.array(arrays[name].reshape(-1)) for name in per_row}
     shape = {name: int(arrays[name]) for name in _NUMBERS}
     metadata = json.dumps(shape | {"leading": list(arrays["valid"].shape)})
     table = pyarrow.table(columns).replace_schema_metadata({_METADATA: metadata.encode()})

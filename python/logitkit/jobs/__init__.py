@@ -3,6 +3,16 @@
 from logitkit.jobs.compare import compare
 from logitkit.jobs.comparison import Comparison, Distribution, Estimate
 from logitkit.jobs.score import score
+from logitkit.jobs.sparsify import SparseSummary, sparsify
 from logitkit.jobs.summary import ScoreSummary
 
-__all__ = ["Comparison", "Distribution", "Estimate", "ScoreSummary", "compare", "score"]
+__all__ = [
+    "Comparison",
+    "Distribution",
+    "Estimate",
+    "ScoreSummary",
+    "SparseSummary",
+    "compare",
+    "score",
+    "sparsify",
+]

@@ -119,7 +119,7 @@ def compare(
     ...     found = compare(
     ...         folder / "base.npy", folder / "other.npy", targets=folder / "targets.npy"
     ...     )
-    >>> found.rows, found.same_argmax.value, round(found.kl.mean.value / np.log(2), 12)
+    >>> found.rows, found.same_argmax.value, round(found.kl.mean.value / float(np.log(2)), 12)
     (2, 0.5, 0.125)
     """
     began = time.perf_counter()
