@@ -30,23 +30,20 @@ from logitkit.divergences import (
 from logitkit.engines import RowScorer, score_arrow
 from logitkit.filters import candidates, filter_logits
 from logitkit.losses import binary_cross_entropy, cross_entropy
+from logitkit.order_filters import top_h_filter, top_k_filter, top_p_filter, typical_filter
 from logitkit.probabilities import log_softmax, softmax
 from logitkit.sampling import Mirostat, sample, sample_without_replacement
 from logitkit.selection import topk
-from logitkit.single_filters import (
-    epsilon_filter,
-    eta_filter,
-    min_p_filter,
-    top_h_filter,
-    top_k_filter,
-    top_n_sigma_filter,
-    top_p_filter,
-    typical_filter,
-)
 from logitkit.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.summary import Difference, EntropySummary
 from logitkit.targets import log_prob, perplexity, rank
 from logitkit.threads import get_num_threads, num_threads, set_num_threads
+from logitkit.threshold_filters import (
+    epsilon_filter,
+    eta_filter,
+    min_p_filter,
+    top_n_sigma_filter,
+)
 
 __all__ = [
     "Calibration",

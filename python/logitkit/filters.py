@@ -1,7 +1,8 @@
 """Filters of rows of logits, exactly and without a sort: top-k, top-p and their kin, in any order.
 
 What each step keeps is defined in `logitkit.steps`; what is accepted as logits is said in
-`logitkit.stats`. Shorthands of one step are in `logitkit.single_filters`.
+`logitkit.stats`. Shorthands of one step are in
+`logitkit.order_filters` and `logitkit.threshold_filters`.
 """
 
 from collections.abc import Sequence

@@ -43,7 +43,9 @@ CHOOSING = [
     name
     for name in PUBLIC_FUNCTIONS
     if getattr(logitkit, name).__module__
-    in {"logitkit.filters", "logitkit.sampling", "logitkit.single_filters"}
+    in {
+        f"logitkit.{name}" for name in ("filters", "order_filters", "sampling", "threshold_filters")
+    }
 ]
 # Statistics that are a few words of Python, without a kernel of their own.
 DERIVED = {

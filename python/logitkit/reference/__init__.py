@@ -20,21 +20,23 @@ from logitkit.reference.divergences import (
 )
 from logitkit.reference.filters import candidates, filter_logits
 from logitkit.reference.losses import binary_cross_entropy, cross_entropy
-from logitkit.reference.probabilities import log_softmax, softmax
-from logitkit.reference.sampling import Mirostat, sample, sample_without_replacement
-from logitkit.reference.selection import topk
-from logitkit.reference.single_filters import (
-    epsilon_filter,
-    eta_filter,
-    min_p_filter,
+from logitkit.reference.order_filters import (
     top_h_filter,
     top_k_filter,
-    top_n_sigma_filter,
     top_p_filter,
     typical_filter,
 )
+from logitkit.reference.probabilities import log_softmax, softmax
+from logitkit.reference.sampling import Mirostat, sample, sample_without_replacement
+from logitkit.reference.selection import topk
 from logitkit.reference.stats import entropy, logsumexp, token_stats, varentropy
 from logitkit.reference.targets import log_prob, perplexity, rank
+from logitkit.reference.threshold_filters import (
+    epsilon_filter,
+    eta_filter,
+    min_p_filter,
+    top_n_sigma_filter,
+)
 
 __all__ = [
     "Mirostat",

@@ -1,4 +1,4 @@
-"""Filters of one step over rows of logits, dense: `filter_logits` with that step alone."""
+"""The reference of `logitkit.order_filters`: `filter_logits` with one step."""
 
 from typing import Any, Literal
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from logitkit._chains import OnInvalid, Ties
 from logitkit.reference.filters import filter_logits
-from logitkit.steps import Epsilon, Eta, MinP, TopH, TopK, TopNSigma, TopP, Typical
+from logitkit.steps import TopH, TopK, TopP, Typical
 
 
 def top_k_filter(
@@ -66,32 +66,6 @@ def top_p_filter(
     )
 
 
-def min_p_filter(
-    logits: ArrayLike,
-    p: ArrayLike,
-    /,
-    *,
-    min_keep: int = 1,
-    on_invalid: OnInvalid = "raise",
-    fill: float = -np.inf,
-    axis: int = -1,
-    dtype: Literal["bfloat16"] | None = None,
-    out: NDArray[Any] | None = None,
-    threads: int | None = None,
-) -> NDArray[Any]:
-    """Keep what `logitkit.steps.MinP` keeps."""
-    return filter_logits(
-        logits,
-        [MinP(p)],
-        min_keep=min_keep,
-        on_invalid=on_invalid,
-        fill=fill,
-        axis=axis,
-        dtype=dtype,
-        out=out,
-    )
-
-
 def typical_filter(
     logits: ArrayLike,
     p: ArrayLike,
@@ -111,84 +85,6 @@ def typical_filter(
         logits,
         [Typical(p)],
         ties=ties,
-        min_keep=min_keep,
-        on_invalid=on_invalid,
-        fill=fill,
-        axis=axis,
-        dtype=dtype,
-        out=out,
-    )
-
-
-def epsilon_filter(
-    logits: ArrayLike,
-    epsilon: ArrayLike,
-    /,
-    *,
-    min_keep: int = 1,
-    on_invalid: OnInvalid = "raise",
-    fill: float = -np.inf,
-    axis: int = -1,
-    dtype: Literal["bfloat16"] | None = None,
-    out: NDArray[Any] | None = None,
-    threads: int | None = None,
-) -> NDArray[Any]:
-    """Keep what `logitkit.steps.Epsilon` keeps."""
-    return filter_logits(
-        logits,
-        [Epsilon(epsilon)],
-        min_keep=min_keep,
-        on_invalid=on_invalid,
-        fill=fill,
-        axis=axis,
-        dtype=dtype,
-        out=out,
-    )
-
-
-def eta_filter(
-    logits: ArrayLike,
-    epsilon: ArrayLike,
-    /,
-    *,
-    min_keep: int = 1,
-    on_invalid: OnInvalid = "raise",
-    fill: float = -np.inf,
-    axis: int = -1,
-    dtype: Literal["bfloat16"] | None = None,
-    out: NDArray[Any] | None = None,
-    threads: int | None = None,
-) -> NDArray[Any]:
-    """Keep what `logitkit.steps.Eta` keeps."""
-    return filter_logits(
-        logits,
-        [Eta(epsilon)],
-        min_keep=min_keep,
-        on_invalid=on_invalid,
-        fill=fill,
-        axis=axis,
-        dtype=dtype,
-        out=out,
-    )
-
-
-def top_n_sigma_filter(
-    logits: ArrayLike,
-    n: ArrayLike,
-    /,
-    *,
-    min_keep: int = 1,
-    on_invalid: OnInvalid = "raise",
-    fill: float = -np.inf,
-    axis: int = -1,
-    dtype: Literal["bfloat16"] | None = None,
-    out: NDArray[Any] | None = None,
-    threads: int | None = None,
-) -> NDArray[Any]:
-    """Keep what `logitkit.steps.TopNSigma` keeps."""
-    return filter_logits(
-        logits,
-        [TopNSigma(n)],
         min_keep=min_keep,
         on_invalid=on_invalid,
         fill=fill,
