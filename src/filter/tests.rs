@@ -45,7 +45,15 @@ fn run(steps: &[Step], k: usize) -> Result<Left, Short> {
         chain.run(isa, head, &mut row, &mut weighed, &mut swaps)
     });
     let first = results.next().expect("an instruction set");
-    assert!(results.all(|other| other == first));
+    // The portable set rounds products that the others do not.
+    let near = |a: Left, b: Left| {
+        (a.first, a.end, a.temperature) == (b.first, b.end, b.temperature)
+            && (a.log_mass - b.log_mass).abs() < 1e-13
+    };
+    assert!(results.all(|other| match (first, other) {
+        (Ok(a), Ok(b)) => near(a, b),
+        (a, b) => a == b,
+    }));
     first
 }
 
