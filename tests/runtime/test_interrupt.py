@@ -70,6 +70,10 @@ def test_every_function(threads: int) -> None:
             lambda: logitkit.perplexity(endless, targets, threads={threads}),
             lambda: logitkit.token_stats(endless, targets, threads={threads}),
             lambda: logitkit.topk(endless, 1, threads={threads}),
+            lambda: logitkit.kl_divergence(endless, endless, threads={threads}),
+            lambda: logitkit.compare_stats(endless, endless, threads={threads}),
+            lambda: logitkit.candidates(endless, top_p=0.5, threads={threads}),
+            lambda: logitkit.sample(endless, seed=1, threads={threads}),
         ]
         for call in calls:
             interrupted(call, signal.SIGINT, KeyboardInterrupt)
