@@ -29,6 +29,8 @@ from logitkit.divergences import (
 )
 from logitkit.engines import RowScorer, score_arrow
 from logitkit.filters import candidates, filter_logits
+from logitkit.io.opening import open_logits
+from logitkit.io.source import LogitSource
 from logitkit.losses import binary_cross_entropy, cross_entropy
 from logitkit.order_filters import top_h_filter, top_k_filter, top_p_filter, typical_filter
 from logitkit.probabilities import log_softmax, softmax
@@ -51,6 +53,7 @@ __all__ = [
     "CompareStats",
     "Difference",
     "EntropySummary",
+    "LogitSource",
     "Mirostat",
     "RowScorer",
     "TemperatureForEntropy",
@@ -79,6 +82,7 @@ __all__ = [
     "logsumexp",
     "min_p_filter",
     "num_threads",
+    "open_logits",
     "perplexity",
     "rank",
     "reference",

@@ -18,11 +18,12 @@ from typing import Any, NoReturn, TextIO
 from logitkit import __version__
 from logitkit.io import OUTPUT_SUFFIXES, DataError, TensorFile, expand_inputs, open_tensor_file
 from logitkit.io.tensor import LOGIT_ELEMENTS
+from logitkit.io.tensor_file import SUFFIXES
 from logitkit.jobs import compare, score, sparsify
 
 _FILE_ERROR = 1
 _USAGE_ERROR = 2
-_KINDS_OF_FILES = ".safetensors, .npy, .kld, patterns"
+_INPUTS = f"{', '.join(SUFFIXES)}, an index, a directory of files, or a pattern"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,9 +129,7 @@ def _add_score(commands: Any) -> None:
         "of its target, and more. Files may be far larger than memory.",
     )
     parser.set_defaults(run=_score)
-    parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help=".safetensors, .npy, .kld, patterns"
-    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help=_INPUTS)
     parser.add_argument(
         "-o",
         "--output",
@@ -152,6 +151,7 @@ def _add_score(commands: Any) -> None:
         help="also list the tokens with the K largest logits of each row and their "
         "log-probabilities (in .csv one column for each place)",
     )
+    _add_which_rows(parser)
     _add_how_it_runs(parser)
 
 
@@ -165,7 +165,7 @@ def _add_compare(commands: Any) -> None:
         "agreement of the top tokens. Files may be far larger than memory.",
     )
     parser.set_defaults(run=_compare)
-    parser.add_argument("base", metavar="BASE", help="the original: .safetensors, .npy or .kld")
+    parser.add_argument("base", metavar="BASE", help=f"the original: {_INPUTS}")
     parser.add_argument("other", metavar="OTHER", help="a quantised one, say, of the same shape")
     parser.add_argument(
         "-o",
@@ -175,6 +175,7 @@ def _add_compare(commands: Any) -> None:
         f"{', '.join(OUTPUT_SUFFIXES)}",
     )
     _add_what_is_read(parser)
+    _add_which_rows(parser)
     _add_how_it_runs(parser)
 
 
@@ -188,7 +189,7 @@ def _add_sparsify(commands: Any) -> None:
         "logitkit.Candidates.load reads the output.",
     )
     parser.set_defaults(run=_sparsify)
-    parser.add_argument("input", metavar="IN", help=".safetensors, .npy or .kld")
+    parser.add_argument("inputs", nargs="+", metavar="IN", help=_INPUTS)
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help=".npz, .safetensors or .parquet"
     )
@@ -198,6 +199,7 @@ def _add_sparsify(commands: Any) -> None:
         "--keep-entropy", action="store_true", help="also keep the entropy of each full row"
     )
     _add_which_tensor(parser)
+    _add_which_rows(parser)
     _add_how_it_runs(parser)
 
 
@@ -226,6 +228,21 @@ def _add_what_is_read(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_which_rows(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rows", metavar="A:B", help="only these rows, counted from 0 through all inputs"
+    )
+    parser.add_argument(
+        "--shard", metavar="I/N", help="only the I-th of N shares of the rows; 1/N is the first"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep finished parts beside the output while it grows, and continue from those that "
+        "a run which was stopped has left",
+    )
+
+
 def _add_how_it_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -241,9 +258,7 @@ def _add_info(commands: Any) -> None:
         description="List the tensors in files, their element types and shapes.",
     )
     parser.set_defaults(run=_info)
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help=".safetensors, .npy, .kld, patterns"
-    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help=_INPUTS)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -262,6 +277,9 @@ def _score(options: argparse.Namespace) -> None:
         base=options.base,
         ignore_index=options.ignore_index,
         top_k=options.top_k,
+        rows=options.rows,
+        shard=options.shard,
+        resume=options.resume,
         threads=options.threads,
         force=options.force,
         progress=not options.quiet,
@@ -280,6 +298,9 @@ def _compare(options: argparse.Namespace) -> None:
         dtype=options.dtype,
         temperature=options.temperature,
         ignore_index=options.ignore_index,
+        rows=options.rows,
+        shard=options.shard,
+        resume=options.resume,
         threads=options.threads,
         force=options.force,
         progress=not options.quiet,
@@ -290,13 +311,16 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _sparsify(options: argparse.Namespace) -> None:
     summary = sparsify(
-        options.input,
+        options.inputs,
         options.output,
         top_n=options.top_n,
         top_p=options.top_p,
         keep_entropy=options.keep_entropy,
         logits=options.logits,
         dtype=options.dtype,
+        rows=options.rows,
+        shard=options.shard,
+        resume=options.resume,
         threads=options.threads,
         force=options.force,
         progress=not options.quiet,

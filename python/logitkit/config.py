@@ -9,7 +9,10 @@ import numpy as np
 from logitkit import _native
 
 # Packages that logitkit works with where they are installed, and never needs.
-_OPTIONAL_PACKAGES = ("pyarrow", "tqdm", "ml_dtypes", "torch", "jax")
+_OPTIONAL_PACKAGES = (
+    "pyarrow", "tqdm", "fsspec", "h5py", "zarr", "matplotlib", "tokenizers", "ml_dtypes", "torch",
+    "jax",
+)  # fmt: skip
 
 
 @overload

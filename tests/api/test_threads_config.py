@@ -160,7 +160,7 @@ def test_show_config_tells_versions_and_instruction_sets() -> None:
     assert config["numpy"] == np.__version__
     assert config["instruction sets"] == {"found": found, "in use": in_use}
     assert config["threads"]["number"] == logitkit.get_num_threads()
-    assert set(config["optional packages"]) == {"pyarrow", "tqdm", "ml_dtypes", "torch", "jax"}
+    assert {"pyarrow", "tqdm", "fsspec", "matplotlib", "torch"} <= set(config["optional packages"])
 
 
 def test_show_config_finds_packages_that_are_installed_and_no_others() -> None:

@@ -212,12 +212,12 @@ def test_blocks(tmp_path: Path) -> None:
     path = write_safetensors(tmp_path / "a.safetensors", logits=logits)
     source = open_logits(path)
     assert (source.shape, source.leading_shape) == ((5, 7, 16), (5, 7))
-    assert (source.rows, source.vocab, source.dtype_name) == (35, 16, "bfloat16")
+    assert (source.row_count, source.vocab, source.dtype) == (35, 16, "bfloat16")
     rows = [(start, block.copy()) for start, block in source.blocks(max_bytes=100)]
     assert [start for start, _ in rows] == list(range(0, 35, 3))
     together = np.concatenate([block for _, block in rows])
     np.testing.assert_array_equal(
-        logitkit.entropy(together, dtype=source.dtype), logitkit.entropy(logits).ravel()
+        logitkit.entropy(together, dtype=source.bits), logitkit.entropy(logits).ravel()
     )
 
 

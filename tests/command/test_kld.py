@@ -60,7 +60,7 @@ def test_what_is_read(tmp_path: Path, vocab: int) -> None:
     path = tmp_path / "base.kld"
     write_kld(path, logits, tokens)
     source = open_logits(path)
-    assert (source.shape, source.dtype_name) == ((CHUNKS, ROWS, vocab), "float32")
+    assert (source.shape, source.dtype) == ((CHUNKS, ROWS, vocab), "float32")
     exact = logits - np.log(np.exp(logits.astype(float)).sum(axis=-1, keepdims=True))
     exact = exact.reshape(-1, vocab)
     got = read(path)

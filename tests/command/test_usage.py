@@ -63,8 +63,7 @@ def test_output_is_an_input(tmp_path: Path) -> None:
     [
         (["score", "absent.npy", "-o", "o.csv"], "absent.npy: No such file"),
         (["score", "absent*.npy", "-o", "o.csv"], "absent*.npy: no file matches"),
-        (["score", ".", "-o", "o.csv"], ".: unknown kind of file"),
-        (["score", "folder.npy", "-o", "o.csv"], "folder.npy: not a regular file"),
+        (["score", "folder.npy", "-o", "o.csv"], "folder.npy: a directory without files of logits"),
         (["score", "{path}", "-o", "absent/o.csv"], "absent/o.csv: No such file"),
         (["score", "{path}", "-o", "folder.csv"], "folder.csv: the output exists and is not"),
         (["score", "{path}", "-o", "o.csv", "--logits", "x"], "'logits', 'targets', not 'x'"),

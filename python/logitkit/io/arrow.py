@@ -43,15 +43,17 @@ def arrow_writer(file: BinaryIO, columns: Sequence[Column], rows: int) -> Iterat
         yield lambda batch: writer.write_batch(record_batch(columns, batch))
 
 
-def import_pyarrow(suffix: str) -> Any:
+def import_pyarrow(suffix: str, *, reading: bool = False) -> Any:
     """Return pyarrow, or raise `ModuleNotFoundError` naming the extra that brings it."""
     try:
         import pyarrow
         import pyarrow.ipc
     except ModuleNotFoundError as error:
+        verb, others = (
+            ("reading", "") if reading else ("writing", ", or write .csv, .jsonl or .npz")
+        )
         raise ModuleNotFoundError(
-            f"writing {suffix} files needs pyarrow ({error}): pip install 'logitkit[cli]', "
-            "or write .csv, .jsonl or .npz",
+            f"{verb} {suffix} files needs pyarrow ({error}): pip install 'logitkit[cli]'{others}",
             name=error.name,
         ) from None
     return pyarrow

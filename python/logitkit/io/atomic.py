@@ -3,11 +3,15 @@
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from logitkit.io.errors import naming
+from logitkit.io.remote import is_url, open_random_access, remote_exists, upload
+
+_EXISTS: Final = "the output exists; --force (force=True) replaces it"
 
 
 def check_output(path: str, *, force: bool) -> str:
@@ -30,6 +34,10 @@ def check_output(path: str, *, force: bool) -> str:
     FileExistsError
         If there is a file and not `force`, or anything but a file.
     """
+    if is_url(path):
+        if not force and remote_exists(path):
+            raise FileExistsError(17, _EXISTS, path)
+        return path
     path = os.path.realpath(path)
     try:
         mode = os.stat(path).st_mode
@@ -38,12 +46,12 @@ def check_output(path: str, *, force: bool) -> str:
     if not stat.S_ISREG(mode):
         raise FileExistsError(17, "the output exists and is not a regular file", path)
     if not force:
-        raise FileExistsError(17, "the output exists; --force (force=True) replaces it", path)
+        raise FileExistsError(17, _EXISTS, path)
     return path
 
 
 @contextmanager
-def atomic_output(path: str, *, force: bool) -> Iterator[BinaryIO]:
+def atomic_output(path: str, *, force: bool, scratch: str | None = None) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when it is complete and on disk.
 
     Parameters
@@ -52,11 +60,14 @@ def atomic_output(path: str, *, force: bool) -> Iterator[BinaryIO]:
         The output.
     force : bool
         Whether a file that is there may be replaced.
+    scratch : str, optional
+        A directory on the same file system for the temporary file; default: the output's. An
+        output with an address, such as ``s3://...``, is put there from a temporary file.
 
     Yields
     ------
     binary file
-        A temporary file in the output's directory. It takes the output's name when the ``with``
+        A temporary file. It takes the output's name when the ``with``
         block ends, and vanishes if the block is left by an exception.
 
     Raises
@@ -64,10 +75,14 @@ def atomic_output(path: str, *, force: bool) -> Iterator[BinaryIO]:
     OSError
         If the output exists and not `force` (checked before and after), or cannot be written.
     """
+    if is_url(path):
+        with _uploaded(path, force=force) as file:
+            yield file
+        return
     path = check_output(path, force=force)
     folder = os.path.dirname(path)
     # Not made from the output's name, which may be as long as the file system allows.
-    temporary = os.path.join(folder, f".logitkit-{secrets.token_hex(8)}.part")
+    temporary = os.path.join(scratch or folder, f".logitkit-{secrets.token_hex(8)}.part")
     try:
         with naming(path), open(temporary, "xb") as file:
             yield file
@@ -82,14 +97,34 @@ def atomic_output(path: str, *, force: bool) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename == temporary:
             error.filename, error.filename2 = path, None
         raise
-    _sync_directory(folder)
+    sync_folder(folder)
 
 
-def _sync_directory(folder: str) -> None:
+def file_size(path: str) -> int:
+    """Return the size of a file, by its path or address, in bytes."""
+    if is_url(path):
+        with open_random_access(path) as file:
+            return file.size
+    return os.stat(path).st_size
+
+
+@contextmanager
+def _uploaded(url: str, *, force: bool) -> Iterator[BinaryIO]:
+    check_output(url, force=force)
+    with tempfile.TemporaryDirectory(prefix="logitkit-") as folder:
+        temporary = os.path.join(folder, "output")
+        with naming(url), open(temporary, "xb") as file:
+            yield file
+        check_output(url, force=force)
+        upload(temporary, url)
+
+
+def sync_folder(folder: str) -> None:
+    """Make renames and removals in a directory last."""
     # Windows has no such call; there a rename is durable once the journal is.
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(folder or ".", os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

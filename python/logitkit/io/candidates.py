@@ -54,10 +54,12 @@ def save_candidates(
     *,
     force: bool,
     extras: Mapping[str, NDArray[Any]] | None = None,
+    scratch: str | None = None,
 ) -> None:
     """Write the parts of candidates to a file that appears whole or not at all.
 
-    `extras` are further arrays with a number for each row.
+    `extras` are further arrays with a number for each row; `scratch` is a directory for temporary
+    files, by default the output's.
     """
     write, _ = _format(path)
     parts = {name: parts[name] for name in _NAMES} | dict(extras or {})
@@ -66,7 +68,7 @@ def save_candidates(
     arrays = {name: np.ascontiguousarray(part) for name, part in parts.items()}
     # NumPy makes an array of one dimension of what has none.
     arrays = {name: array.reshape(np.shape(parts[name])) for name, array in arrays.items()}
-    with atomic_output(os.fspath(path), force=force) as file:
+    with atomic_output(os.fspath(path), force=force, scratch=scratch) as file:
         write(file, arrays)
 
 

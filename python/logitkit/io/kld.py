@@ -50,6 +50,11 @@ class CodedTensor(Tensor):
         return self.stored_row_bytes + 4 * self.shape[-1]
 
     @property
+    def as_stored(self) -> bool:
+        """Rows are decoded."""
+        return False
+
+    @property
     def stored_row_bytes(self) -> int:
         """What a row takes in the file."""
         return _row_bytes(self.shape[-1])

@@ -4,7 +4,7 @@ import os
 import stat
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,11 +50,16 @@ class RandomAccessFile:
     @property
     def size(self) -> int:
         """The size in bytes when the file was opened."""
-        return self.version[2]
+        return int(self.version[2])
 
-    def _version(self) -> tuple[int, int, int, int]:
+    def _version(self) -> tuple[Any, ...]:
         status = os.fstat(self._file.fileno())
         return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+    def check_version(self, version: tuple[Any, ...]) -> None:
+        """Raise `DataError` if the file is not the one that had this version."""
+        if self.version != version:
+            raise DataError(f"{self.path}: the file was changed after its header was read")
 
     def check_unchanged(self) -> None:
         """Raise `DataError` if the file was written to since it was opened."""

@@ -37,7 +37,12 @@ def output_suffix(path: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def open_sink(
-    path: str | os.PathLike[str], columns: Sequence[Column], rows: int, *, force: bool = False
+    path: str | os.PathLike[str],
+    columns: Sequence[Column],
+    rows: int,
+    *,
+    force: bool = False,
+    scratch: str | None = None,
 ) -> Iterator[WriteBatch]:
     """Write a table to a file that appears whole or not at all.
 
@@ -51,6 +56,8 @@ def open_sink(
         How many rows will be written.
     force : bool, default False
         Whether a file that is there is replaced.
+    scratch : str, optional
+        A directory on the same file system for temporary files; default: the output's.
 
     Yields
     ------
@@ -83,5 +90,8 @@ def open_sink(
     nan
     """
     writer = _WRITERS[output_suffix(path)]
-    with atomic_output(os.fspath(path), force=force) as file, writer(file, columns, rows) as write:
+    with (
+        atomic_output(os.fspath(path), force=force, scratch=scratch) as file,
+        writer(file, columns, rows) as write,
+    ):
         yield write

@@ -1,32 +1,29 @@
-"""Logits in a file, read block by block."""
+"""Logits in files, read block by block."""
 
-import glob
 import math
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from threading import Lock
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logitkit.io.errors import DataError, quoted
-from logitkit.io.random_access import RandomAccessFile
+from logitkit.io.errors import DataError
 from logitkit.io.tensor import Tensor
-from logitkit.io.tensor_file import TensorFile, open_tensor_file
-
-DEFAULT_NAME: Final = "logits"
-"""The tensor that holds the logits, if the file has one of this name."""
+from logitkit.io.tensor_file import TensorFile
 
 _BLOCK_BYTES: Final = 1 << 22
+# Of a directory of thousands of files only some are open at a time.
+_MOST_OPEN: Final = 16
 
 
 @dataclass(frozen=True)
-class LogitSource:
-    """Logits in a file: their shape and type, and their rows block by block.
-
-    Made by `open_logits`. Between reads no file is held open.
+class Part:
+    """A tensor in a file: all the logits of a source, or some of them.
 
     Attributes
     ----------
@@ -40,58 +37,104 @@ class LogitSource:
     tensor: Tensor
 
     @property
-    def path(self) -> str:
-        """The file."""
-        return self.file.path
+    def home(self) -> TensorFile:
+        """The file to open to read the tensor: that of an index's part, say."""
+        return self.file.home(self.tensor)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape, the vocabulary last."""
-        return self.tensor.shape
+    def row_count(self) -> int:
+        """The number of rows."""
+        return math.prod(self.tensor.shape[:-1])
+
+
+class LogitSource:
+    """Logits in one file, or in many one after the other: their shape, and their rows.
+
+    Made by `logitkit.open_logits`. Between reads no file is held open.
+
+    Parameters
+    ----------
+    name : str
+        What was opened.
+    parts : sequence of Part
+        The tensors that the rows come from, in order; of one vocabulary and element type.
+
+    Attributes
+    ----------
+    name : str
+        What was opened: a file, a directory or a pattern.
+    parts : tuple of Part
+        The tensors that the rows come from.
+    shape : tuple of int
+        The shape of all parts together, the vocabulary last: the first axes add up. Where the parts
+        differ in another axis, rows are counted through all axes: ``(rows, vocab)``.
+    """
+
+    def __init__(self, name: str, parts: Sequence[Part]) -> None:
+        self.name = name
+        self.parts = tuple(parts)
+        self.shape = _joined_shape([part.tensor.shape for part in parts])
+        self._ends = list(accumulate(part.row_count for part in parts))
 
     @property
     def leading_shape(self) -> tuple[int, ...]:
         """The shape without the vocabulary: that of a statistic."""
-        return self.tensor.shape[:-1]
+        return self.shape[:-1]
 
     @property
-    def rows(self) -> int:
+    def row_count(self) -> int:
         """The number of rows: the product of the leading shape."""
-        return math.prod(self.leading_shape)
+        return self._ends[-1]
 
     @property
     def vocab(self) -> int:
         """The length of a row."""
-        return self.tensor.shape[-1]
+        return self.shape[-1]
 
     @property
-    def dtype_name(self) -> str:
+    def dtype(self) -> str:
         """The element type: "float64", "float32", "float16" or "bfloat16"."""
-        return self.tensor.element
+        return self.parts[0].tensor.element
 
     @property
-    def dtype(self) -> Literal["bfloat16"] | None:
-        """What to pass as ``dtype`` along with the rows: "bfloat16" for its bits, else None."""
-        return "bfloat16" if self.tensor.element == "bfloat16" else None
+    def bits(self) -> Literal["bfloat16"] | None:
+        """What to pass on as ``dtype`` with the rows: "bfloat16" for its bits, else None."""
+        return "bfloat16" if self.dtype == "bfloat16" else None
 
     @property
     def nbytes(self) -> int:
         """The size of the logits in bytes."""
-        return self.tensor.nbytes
+        return sum(part.tensor.nbytes for part in self.parts)
 
     @property
     def row_bytes(self) -> int:
         """The size of a buffer for a row, in bytes."""
-        return self.tensor.row_bytes
+        return max(part.tensor.row_bytes for part in self.parts)
 
     @property
     def contiguous(self) -> bool:
-        """Whether a row lies in one piece in the file."""
-        return not self.tensor.fortran_order
+        """Whether each row lies in one piece in its file."""
+        return not any(part.tensor.fortran_order for part in self.parts)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether rows are best read in order and by one thread: they have to be decoded."""
+        return any(part.tensor.sequential for part in self.parts)
+
+    @cached_property
+    def targets(self) -> NDArray[Any] | None:
+        """The tokens beside the logits, in a tensor ``targets``, of the leading shape; or None."""
+        from logitkit.io.targets import read_targets
+
+        found = read_targets(self)
+        return None if found is None else found.reshape(self.leading_shape)
+
+    def __repr__(self) -> str:
+        return f"LogitSource({self.name!r}: {self.dtype}, shape {self.shape})"
 
     @contextmanager
     def reader(self) -> Iterator["RowReader"]:
-        """Open the file to read rows from it, from any number of threads.
+        """Open the files to read rows from them, from any number of threads.
 
         Yields
         ------
@@ -101,12 +144,17 @@ class LogitSource:
         Raises
         ------
         DataError
-            If the file was changed since `open_logits`, or is changed inside the block.
+            If a file was changed since `logitkit.open_logits`, or is changed inside the block.
         """
-        with self.file.open() as file:
-            yield RowReader(file, self)
+        reader = RowReader(self)
+        try:
+            yield reader
+        except BaseException:
+            reader.abandon()
+            raise
+        reader.close()
 
-    def blocks(self, *, max_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[int, NDArray[Any]]]:
+    def blocks(self, max_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[int, NDArray[Any]]]:
         """Iterate over the rows in order, a block of whole rows at a time.
 
         Parameters
@@ -120,24 +168,72 @@ class LogitSource:
         start : int
             The first row of the block.
         logits : ndarray, shape (block, vocab)
-            The rows, to be passed on with ``dtype=source.dtype``; valid until the next block.
+            The rows, to be passed on with ``dtype=source.bits``; valid until the next block.
         """
-        step = max(1, min(self.rows, max_bytes // self.row_bytes))
+        step = max(1, min(self.row_count, max_bytes // self.row_bytes))
         buffer = np.empty(step * self.row_bytes, np.uint8)
         with self.reader() as reader:
-            for start in range(0, self.rows, step):
-                yield start, reader.read(start, min(start + step, self.rows), buffer)
+            for start in range(0, self.row_count, step):
+                yield start, reader.read(start, min(start + step, self.row_count), buffer)
+
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Return some rows, counted through all leading axes, the last of them fastest.
+
+        Parameters
+        ----------
+        start, stop : int
+            The first, and the one after the last; 0 <= start <= stop <= row_count.
+
+        Returns
+        -------
+        ndarray, shape (stop - start, vocab)
+            The rows, to be passed on with ``dtype=source.bits``. Where they lie in one local file
+            as they are, a read-only map of it, without a copy: valid as long as nobody truncates
+            the file.
+
+        Raises
+        ------
+        IndexError
+            If there are no such rows.
+        """
+        if not 0 <= start <= stop <= self.row_count:
+            raise IndexError(
+                f"rows {start}:{stop} of {self.name}; expected 0 <= start <= stop <= "
+                f"{self.row_count}, the number of rows"
+            )
+        if stop > start:
+            number, first = self.locate(start)
+            part = self.parts[number]
+            if stop <= self._ends[number] and part.home.mappable and part.tensor.as_stored:
+                assert part.tensor.dtype is not None
+                return np.memmap(
+                    part.home.path,
+                    part.tensor.dtype,
+                    "r",
+                    part.tensor.offset + first * part.tensor.row_bytes,
+                    (stop - start, self.vocab),
+                )
+        with self.reader() as reader:
+            return reader.read(start, stop, np.empty((stop - start) * self.row_bytes, np.uint8))
+
+    def locate(self, row: int) -> tuple[int, int]:
+        """Return the number of the part that has a row, and which of its rows that is."""
+        # Parts without rows end where the one before them ends: they are never found.
+        number = int(np.searchsorted(self._ends, row, side="right"))
+        return number, row - (self._ends[number] - self.parts[number].row_count)
 
 
 class RowReader:
-    """Reads rows of a `LogitSource` whose file is open."""
+    """Reads rows of a `LogitSource`, opening its files as they are needed."""
 
-    def __init__(self, file: RandomAccessFile, source: LogitSource) -> None:
-        self._file = file
+    def __init__(self, source: LogitSource) -> None:
         self._source = source
+        self._lock = Lock()
+        self._open: dict[int, tuple[ExitStack, Any]] = {}
+        self._users: dict[int, int] = {}
 
     def read(self, start: int, stop: int, buffer: NDArray[np.uint8]) -> NDArray[Any]:
-        """Return the rows from `start` to `stop` as a view of `buffer`, which holds them.
+        """Return the rows from `start` to `stop`, in `buffer` if they are of one file.
 
         Parameters
         ----------
@@ -151,128 +247,91 @@ class RowReader:
         ndarray, shape (stop - start, vocab)
             The rows; uint16 for bfloat16.
         """
-        return self._source.tensor.read_rows(self._file, start, stop, buffer)
+        pieces = []
+        for number, first, last in self._pieces(start, stop):
+            with self._handle(number) as handle:
+                tensor = self._source.parts[number].tensor
+                pieces.append(tensor.read_rows(handle, first, last, buffer))
+            buffer = buffer[(last - first) * self._source.row_bytes :]
+        if not pieces:
+            tensor = self._source.parts[0].tensor
+            return np.empty((0, self._source.vocab), tensor.dtype)
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def will_read(self, start: int, stop: int) -> None:
         """Ask the system to have these rows at hand soon."""
-        if self._source.contiguous:
-            row_bytes = self._source.tensor.stored_row_bytes
-            offset = self._source.tensor.offset + start * row_bytes
-            self._file.will_read((stop - start) * row_bytes, offset)
+        for number, first, last in self._pieces(start, stop):
+            tensor = self._source.parts[number].tensor
+            if not tensor.fortran_order and not tensor.sequential:
+                with self._handle(number) as file:
+                    size = (last - first) * tensor.stored_row_bytes
+                    file.will_read(size, tensor.row_offset(first))
+
+    def close(self) -> None:
+        """Close all files, and raise `DataError` if one was changed in the meantime."""
+        while self._open:
+            self._open.popitem()[1][0].close()
+
+    def abandon(self) -> None:
+        """Close all files without another look at them."""
+        while self._open:
+            stack, _ = self._open.popitem()[1]
+            # What is under way already is what there is to tell.
+            stack.__exit__(_Abandoned, _Abandoned(), None)
+
+    def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        while start < stop:
+            number, first = self._source.locate(start)
+            last = min(self._source.parts[number].row_count, first + stop - start)
+            yield number, first, last
+            start += last - first
+
+    @contextmanager
+    def _handle(self, number: int) -> Iterator[Any]:
+        with self._lock:
+            if number not in self._open:
+                self._close_some()
+                stack = ExitStack()
+                handle = stack.enter_context(self._source.parts[number].home.open())
+                self._open[number] = stack, handle
+            handle = self._open[number][1]
+            self._users[number] = self._users.get(number, 0) + 1
+        try:
+            yield handle
+        finally:
+            with self._lock:
+                self._users[number] -= 1
+
+    def _close_some(self) -> None:
+        for number in list(self._open):
+            if len(self._open) < _MOST_OPEN:
+                return
+            if not self._users[number]:
+                self._open.pop(number)[0].close()
 
 
-def open_logits(
-    path: str | os.PathLike[str], *, name: str | None = None, dtype: str | None = None
-) -> LogitSource:
-    """Find the logits in a file.
-
-    Parameters
-    ----------
-    path : str or PathLike
-        A ``.safetensors``, ``.npy`` or ``.kld`` file. Only its header is read.
-    name : str, optional
-        The tensor's name. By default the tensor ``logits``, else the only tensor of 2 or 3
-        dimensions with a floating-point type. A ``.npy`` file holds one array and no name.
-    dtype : {"float64", "float32", "float16", "bfloat16"}, optional
-        What the bytes are, for files that hold raw bits: bfloat16 saved as uint16, or by NumPy,
-        which knows it as two bytes of anything (``|V2``).
-
-    Returns
-    -------
-    LogitSource
-        The logits.
-
-    Raises
-    ------
-    DataError
-        If the header is not sound, no tensor or more than one fits, or it holds no logits.
-    OSError
-        If the file cannot be read.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import numpy as np
-    >>> from logitkit.io import open_logits
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "logits.npy")
-    ...     np.save(path, np.zeros((3, 4), np.float32))
-    ...     source = open_logits(path)
-    ...     blocks = [(start, logits.shape) for start, logits in source.blocks(max_bytes=32)]
-    >>> source.rows, source.vocab, source.dtype_name
-    (3, 4, 'float32')
-    >>> blocks
-    [(0, (2, 4)), (2, (1, 4))]
-    """
-    file = open_tensor_file(path)
-    tensor = _select(file, name).reinterpret(dtype)
-    if not tensor.is_float:
-        hint = (
-            "; if these are the bits of bfloat16, say dtype bfloat16"
-            if tensor.element in ("uint16", "int16", "void16")
-            else ""
-        )
-        raise DataError(f"{file.path}: {tensor} is not of a floating-point type{hint}")
-    if not tensor.shape or tensor.shape[-1] == 0:
-        raise DataError(f"{file.path}: {tensor} has no logits in a row: the last axis is empty")
-    if tensor.fortran_order and sum(length > 1 for length in tensor.shape[:-1]) > 1:
-        raise DataError(
-            f"{file.path}: {tensor} is in Fortran order, which is read for 2 dimensions only; "
-            "save numpy.ascontiguousarray of it"
-        )
-    return LogitSource(file, tensor)
+class _Abandoned(BaseException):
+    """Tells an open file that it is closed because of an error elsewhere."""
 
 
-def _select(file: TensorFile, name: str | None) -> Tensor:
-    unnamed = next((tensor for tensor in file.tensors if tensor.name is None), None)
-    if unnamed is not None:
-        if name is not None:
-            raise DataError(f"{file.path}: holds one array without a name, not {quoted(name)}")
-        return unnamed
-    found = file.find(DEFAULT_NAME if name is None else name)
-    if found is not None:
-        return found
-    if name is not None:
-        raise DataError(f"{file.describe()}, not {quoted(name)}")
-    fitting = [tensor for tensor in file.tensors if tensor.is_float and len(tensor.shape) in (2, 3)]
-    if len(fitting) != 1:
-        raise DataError(
-            f"{file.describe()}; none is called {DEFAULT_NAME!r}, and {len(fitting)} have 2 or 3 "
-            "dimensions and a floating-point type: name the one with the logits"
-        )
-    return fitting[0]
+def _joined_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    if len(shapes) == 1:
+        return shapes[0]
+    vocab = shapes[0][-1]
+    if len({shape[1:] for shape in shapes}) == 1 and len(shapes[0]) > 1:
+        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
+    return (sum(math.prod(shape[:-1]) for shape in shapes), vocab)
 
 
-def expand_inputs(
-    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-) -> list[str]:
-    """Return the files that names and patterns stand for.
-
-    Parameters
-    ----------
-    inputs : str, PathLike, or iterable of them
-        Names of files, or patterns as `glob.glob` knows them (``**`` included). What exists under
-        its literal name is taken as a name. The files of a pattern are sorted by name.
-
-    Returns
-    -------
-    list of str
-        The files, in the order given; one given twice is there twice.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a pattern matches nothing.
-    """
-    if isinstance(inputs, str | os.PathLike):
-        inputs = [inputs]
-    paths: list[str] = []
-    for path in [os.fspath(path) for path in inputs]:
-        if os.path.lexists(path) or not glob.has_magic(path):
-            paths.append(path)
-            continue
-        matches = sorted(glob.glob(path, recursive=True))
-        if not matches:
-            raise FileNotFoundError(2, "no file matches this pattern", path)
-        paths += matches
-    return paths
+def check_alike(parts: Sequence[Part]) -> None:
+    """Raise `DataError` if parts are not of one vocabulary and element type."""
+    for part in parts[1:]:
+        for what, own, first in (
+            ("a vocabulary", part.tensor.shape[-1], parts[0].tensor.shape[-1]),
+            ("the element type", part.tensor.element, parts[0].tensor.element),
+        ):
+            if own != first:
+                raise DataError(
+                    f"{part.file.path} has {what} of {own}, {parts[0].file.path} of {first}: "
+                    "expected one source in parts; open them on their own"
+                )

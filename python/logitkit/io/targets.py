@@ -1,13 +1,14 @@
 """The target tokens that belong to the logits in a file."""
 
 import os
+import re
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logitkit.io.errors import DataError, quoted
-from logitkit.io.source import LogitSource
+from logitkit.io.source import LogitSource, Part
 from logitkit.io.tensor import Tensor
 from logitkit.io.tensor_file import SUFFIXES, TensorFile, open_tensor_file
 
@@ -39,7 +40,7 @@ def read_targets(
 
     Returns
     -------
-    ndarray of an integer dtype, shape (source.rows,), or None
+    ndarray of an integer dtype, shape (source.row_count,), or None
         The targets; None without.
 
     Raises
@@ -50,47 +51,75 @@ def read_targets(
     OSError
         If the file cannot be read.
     """
-    file, tensor = _find(source, targets)
-    if tensor is None:
+    if targets is not None and is_targets_file(source, targets):
+        file, tensor = _in_file(os.fspath(targets))
+        return _read(file, tensor, source.leading_shape, source.vocab, ignore_index).ravel()
+    if targets is not None and os.fspath(targets) == NO_TARGETS:
         return None
-    label = f"{file.path}: {tensor}"
-    if tensor.dtype is None or tensor.dtype.kind not in "iu":
-        raise DataError(f"{label} cannot be targets, which are integers")
-    if tensor.shape != source.leading_shape:
+    found = [
+        _beside(part, None if targets is None else os.fspath(targets)) for part in source.parts
+    ]
+    if None in found:
+        other = next((i for i, tensor in enumerate(found) if tensor is not None), None)
+        if other is None:
+            return None
         raise DataError(
-            f"{label} cannot be the targets of logits of shape {list(source.shape)}, which need "
-            f"the shape {list(source.leading_shape)}"
+            f"{source.parts[other].file.path} has targets, "
+            f"{source.parts[found.index(None)].file.path} has none: score them in runs of their "
+            "own, or say targets 'none'"
         )
-    with file.open() as opened:
+    values = [
+        _read(part.file, tensor, part.tensor.shape[:-1], source.vocab, ignore_index).ravel()
+        for part, tensor in zip(source.parts, found, strict=True)
+        if tensor is not None
+    ]
+    return values[0] if len(values) == 1 else np.concatenate(values)
+
+
+def _read(
+    file: TensorFile,
+    tensor: Tensor,
+    shape: tuple[int, ...],
+    vocab: int,
+    ignore_index: int | None,
+) -> NDArray[Any]:
+    label = f"{file.path}: {tensor}"
+    if tensor.dtype is None or tensor.dtype.kind not in "iu" or tensor.is_float:
+        raise DataError(f"{label} cannot be targets, which are integers")
+    if tensor.shape != shape:
+        raise DataError(
+            f"{label} cannot be the targets of logits of shape {[*shape, vocab]}, which need "
+            f"the shape {list(shape)}"
+        )
+    with file.home(tensor).open() as opened:
         values = tensor.read(opened)
-    _check_range(values, source.vocab, ignore_index, label)
-    return values.ravel()
+    _check_range(values, vocab, ignore_index, label)
+    return values
 
 
 def is_targets_file(source: LogitSource, targets: str | os.PathLike[str]) -> bool:
     """Return whether `targets` says a file rather than a tensor beside the logits."""
     targets = os.fspath(targets)
-    return targets.lower().endswith(SUFFIXES) and source.file.find(targets) is None
+    return targets.lower().endswith(SUFFIXES) and source.parts[0].file.find(targets) is None
 
 
-def _find(
-    source: LogitSource, targets: str | os.PathLike[str] | None
-) -> tuple[TensorFile, Tensor | None]:
-    file = source.file
-    if targets is None:
-        return file, file.find(DEFAULT_NAME)
-    targets = os.fspath(targets)
-    if targets == NO_TARGETS:
-        return file, None
-    if not is_targets_file(source, targets):
-        tensor = file.find(targets)
-        if tensor is None:
-            raise DataError(
-                f"{file.describe()}; {quoted(targets)} is none of them, nor a file of targets "
-                f"({', '.join(SUFFIXES)})"
-            )
-        return file, tensor
-    file = open_tensor_file(targets)
+def _beside(part: Part, name: str | None) -> Tensor | None:
+    """Return the targets in the file of a part; None if there are none and none are asked for."""
+    file = part.file
+    number = re.search(r"\.\d+$", part.tensor.name or "")
+    wanted = DEFAULT_NAME if name is None else name
+    # Logits in numbered tensors have numbered targets.
+    tensor = (file.find(wanted + number[0]) if number else None) or file.find(wanted)
+    if tensor is None and name is not None:
+        raise DataError(
+            f"{file.describe()}; {quoted(name)} is none of them, nor a file of targets "
+            f"({', '.join(SUFFIXES)})"
+        )
+    return tensor
+
+
+def _in_file(path: str) -> tuple[TensorFile, Tensor]:
+    file = open_tensor_file(path)
     tensor = file.tensors[0] if len(file.tensors) == 1 else file.find(DEFAULT_NAME)
     if tensor is None:
         raise DataError(

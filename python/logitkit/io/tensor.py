@@ -58,6 +58,20 @@ class Tensor:
         return self.row_bytes
 
     @property
+    def sequential(self) -> bool:
+        """Whether rows are best read in order and by one thread: they have to be decoded."""
+        return False
+
+    @property
+    def as_stored(self) -> bool:
+        """Whether rows lie in the file one after the other, as they are."""
+        return not self.fortran_order
+
+    def row_offset(self, row: int) -> int:
+        """Return where a row begins, in bytes from the start of the file."""
+        return self.offset + row * self.stored_row_bytes
+
+    @property
     def is_float(self) -> bool:
         """Whether logits may be stored like this."""
         return self.element in LOGIT_ELEMENTS

@@ -40,34 +40,38 @@ def batches(
     score: Callable[[Table, slice, Logits, int], None],
     threads: int,
     advance: Callable[[int], object],
+    rows: range,
 ) -> Generator[Table, None, None]:
-    """Compute the rows of a table from those of files that have as many.
+    """Compute the rows of a table from those of sources that have as many.
 
     Parameters
     ----------
     sources : sequence of LogitSource
-        The files.
+        The logits.
     start : callable
         Makes the table for the rows from its first argument up to its second.
     score : callable
-        Fills some rows of a table, from logits of each file, by so many threads of the core.
+        Fills some rows of a table, from logits of each source, by so many threads of the core.
     threads : int
         How many threads there are.
     advance : callable
         Called with the number of bytes done, every now and then.
+    rows : range
+        The rows that are wanted.
 
     Yields
     ------
     dict of str to ndarray
         The next rows, `BATCH_ROWS` or what is left.
     """
-    shape = _WorkShape.of(sources, threads)
-    rows, row_bytes = sources[0].rows, _row_bytes(sources)
+    shape = _WorkShape.of(sources, threads, len(rows))
+    row_bytes = _row_bytes(sources)
     # More tasks than threads: the system reads ahead for those that wait.
     ahead = 2 * shape.workers
     pending: deque[tuple[Future[None], int, Table | None]] = deque()
     buffers: SimpleQueue[list[NDArray[np.uint8]]] = SimpleQueue()
-    for _ in range(shape.workers):
+    # Where one thread reads for all, it does so while they are busy.
+    for _ in range(shape.workers + shape.sequential):
         buffers.put([np.empty(shape.block_rows * s.row_bytes, np.uint8) for s in sources])
 
     def settle() -> Iterator[Table]:
@@ -82,14 +86,18 @@ def batches(
         pool = stack.enter_context(ThreadPoolExecutor(shape.workers))
         worker = _Worker(readers, buffers, score, shape)
         try:
-            for first in range(0, rows, BATCH_ROWS):
-                last = min(first + BATCH_ROWS, rows)
+            for first in range(rows.start, rows.stop, BATCH_ROWS):
+                last = min(first + BATCH_ROWS, rows.stop)
                 table = start(first, last)
                 for begin in range(first, last, shape.task_rows):
                     end = min(begin + shape.task_rows, last)
-                    for reader in readers:
-                        reader.will_read(begin, end)
-                    future = pool.submit(worker.run, table, first, begin, end)
+                    if shape.sequential:
+                        logits = worker.read(begin, end)
+                        future = pool.submit(worker.compute, table, first, begin, end, *logits)
+                    else:
+                        for reader in readers:
+                            reader.will_read(begin, end)
+                        future = pool.submit(worker.run, table, first, begin, end)
                     pending.append((future, end - begin, table if end == last else None))
                     if len(pending) > ahead:
                         yield from settle()
@@ -109,17 +117,20 @@ class _WorkShape:
     """How files are cut up: into tasks for the workers, and those into blocks for the cache.
 
     `workers` threads take tasks of `task_rows` rows, read `block_rows` of them at a time, and have
-    each block computed by `threads` threads of the core.
+    each block computed by `threads` threads of the core. `sequential` sources are read by one
+    thread, block by block, and a task is a block.
     """
 
     workers: int
     threads: int
     block_rows: int
     task_rows: int
+    sequential: bool
 
     @classmethod
-    def of(cls, sources: Sequence[LogitSource], threads: int) -> "_WorkShape":
-        row_bytes, rows = _row_bytes(sources), sources[0].rows
+    def of(cls, sources: Sequence[LogitSource], threads: int, rows: int) -> "_WorkShape":
+        row_bytes = _row_bytes(sources)
+        sequential = any(source.sequential for source in sources)
         share = _BUFFER_BYTES // threads
         # Where a row is scattered over the file, reads are the longer the more rows they cover.
         contiguous = all(source.contiguous for source in sources)
@@ -129,9 +140,10 @@ class _WorkShape:
         # Every thread gets a task, if there are as many blocks.
         blocks = math.ceil(rows / block_rows)
         task_blocks = max(1, min(_TASK_BYTES // block_bytes, blocks // threads))
+        task_rows = block_rows if sequential else task_blocks * block_rows
         # Few or very long rows leave threads over, which then share the work on each block.
         workers = max(1, min(threads, blocks, _BUFFER_BYTES // block_bytes))
-        return cls(workers, max(1, threads // workers), block_rows, task_blocks * block_rows)
+        return cls(workers, max(1, threads // workers), block_rows, task_rows, sequential)
 
 
 class _Worker:
@@ -150,15 +162,38 @@ class _Worker:
         self._shape = shape
 
     def run(self, table: Table, first: int, begin: int, end: int) -> None:
+        """Read and compute a task's rows."""
         buffers = self._buffers.get()
         try:
             for start in range(begin, end, self._shape.block_rows):
                 stop = min(start + self._shape.block_rows, end)
-                logits = [
-                    reader.read(start, stop, buffer)
-                    for reader, buffer in zip(self._readers, buffers, strict=True)
-                ]
                 rows = slice(start - first, stop - first)
-                self._score(table, rows, logits, self._shape.threads)
+                self._score(table, rows, self._read(start, stop, buffers), self._shape.threads)
         finally:
             self._buffers.put(buffers)
+
+    def read(self, begin: int, end: int) -> tuple[Logits, list[NDArray[np.uint8]]]:
+        """Read a task's rows for `compute`, which gives the buffers back."""
+        buffers = self._buffers.get()
+        return self._read(begin, end, buffers), buffers
+
+    def compute(
+        self,
+        table: Table,
+        first: int,
+        begin: int,
+        end: int,
+        logits: Logits,
+        buffers: list[NDArray[np.uint8]],
+    ) -> None:
+        """Compute a task's rows, which `read` has read."""
+        try:
+            self._score(table, slice(begin - first, end - first), logits, self._shape.threads)
+        finally:
+            self._buffers.put(buffers)
+
+    def _read(self, start: int, stop: int, buffers: list[NDArray[np.uint8]]) -> Logits:
+        return [
+            reader.read(start, stop, buffer)
+            for reader, buffer in zip(self._readers, buffers, strict=True)
+        ]

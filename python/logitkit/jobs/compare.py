@@ -2,23 +2,34 @@
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logitkit._arguments import as_ignore_index, as_pair, as_temperature, as_threads
 from logitkit._compare_stats import compared
-from logitkit.io import Column, DataError, LogitSource, open_logits, open_sink, read_targets
-from logitkit.io.atomic import check_output
+from logitkit._native import __version__
+from logitkit.io import Column, DataError, LogitSource, join_logits, open_sink, read_targets
 from logitkit.io.sink import output_suffix
 from logitkit.jobs.blocks import Logits, Table, batches
 from logitkit.jobs.comparison import Comparison, PairTally
+from logitkit.jobs.parts import (
+    check_resumable,
+    described,
+    finished_parts,
+    kept_or_computed,
+    scratch,
+)
 from logitkit.jobs.progress import progress_bar
+from logitkit.jobs.rows import Bounds, selected
 from logitkit.jobs.token_table import empty_table, index_names
 from logitkit.threads import get_num_threads
+
+Inputs: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _TARGET_COLUMNS: Final = {
     "base_log_prob": "p_log_prob", "log_prob": "q_log_prob", "delta_prob": "delta_prob",
@@ -35,8 +46,8 @@ _COLUMNS: Final = {
 
 
 def compare(
-    base: str | os.PathLike[str],
-    other: str | os.PathLike[str],
+    base: Inputs,
+    other: Inputs,
     output: str | os.PathLike[str] | None = None,
     *,
     logits: str | None = None,
@@ -44,6 +55,9 @@ def compare(
     dtype: str | None = None,
     temperature: float = 1.0,
     ignore_index: int | None = None,
+    rows: str | Bounds | None = None,
+    shard: str | tuple[int, int] | None = None,
+    resume: bool = False,
     threads: int | None = None,
     force: bool = False,
     progress: bool = False,
@@ -56,9 +70,9 @@ def compare(
 
     Parameters
     ----------
-    base, other : str or PathLike
-        Files (``.safetensors``, ``.npy``) of logits of the same shape; their element types may
-        differ.
+    base, other : str, PathLike, or sequence of them
+        Files of logits, directories of them or patterns, as `logitkit.open_logits` takes them, of
+        the same shape each in all. Element types may differ, and so may the files' lengths.
     output : str or PathLike, optional
         A table with one row for each token; ``.parquet``, ``.arrow``, ``.csv``, ``.jsonl`` or
         ``.npz``. It appears whole or not at all.
@@ -75,6 +89,15 @@ def compare(
         Of both softmaxes; greater than 0.
     ignore_index : int, optional
         The target of rows that have none.
+    rows : str or tuple, optional
+        Only some rows: "a:b" or (a, b), counted from 0 through all inputs, b not included.
+    shard : str or tuple, optional
+        Only one of n shares of the rows: "i/n" or (i, n), 1 <= i <= n. Shares follow each other,
+        and are all rows together.
+    resume : bool, default False
+        Keep finished parts beside the output, in ``OUTPUT.parts``, and continue from those that a
+        run which was stopped has left. Asked for from the first run on. The output is the same to
+        the byte, and then the parts go.
     threads : int, optional
         Number of threads. Default: as `logitkit.set_num_threads` or the environment say.
     force : bool, default False
@@ -130,39 +153,61 @@ def compare(
     if output is not None:
         output = os.fspath(output)
         output_suffix(output)
-        check_output(output, force=force)
-    sources = [open_logits(os.fspath(path), name=logits, dtype=dtype) for path in (base, other)]
+        check_resumable(output, resume=resume, force=force)
+    elif resume:
+        raise ValueError("resume without an output; expected one, which parts are kept beside")
+    sources = [join_logits(_listed(paths), key=logits, dtype=dtype) for paths in (base, other)]
     _check_alike(*sources)
     first, second = sources
     tokens = read_targets(first, targets, ignore_index=ignore)
     _check_targets(tokens, second, targets, ignore)
     columns = _columns(sources, with_targets=tokens is not None)
     score = partial(_score, sources, temperature, ignore)
-    tally = PairTally(first, with_targets=tokens is not None)
-    nbytes = sum(source.nbytes for source in sources)
+    (wanted,) = selected([first.row_count], rows, shard)
+    tally = PairTally(first, wanted, with_targets=tokens is not None)
+    row_bytes = sum(source.row_bytes for source in sources)
+    nbytes = row_bytes * len(wanted)
+    job = {
+        "command": "compare",
+        "version": __version__,
+        "inputs": [described(source) for source in sources],
+        "targets": None if targets is None else os.fspath(targets),
+        "options": {"temperature": float(temperature), "ignore_index": ignore},
+        "rows": [wanted.start, wanted.stop],
+    }
 
     def start(begin: int, end: int) -> Table:
         return empty_table(first, columns, tokens, begin, end)
 
     with ExitStack() as stack:
-        write = None
+        write, store = None, None
         if output is not None:
-            write = stack.enter_context(open_sink(output, columns, first.rows, force=force))
+            kept = finished_parts(output, job, resume=resume, force=force)
+            store = stack.enter_context(kept)
+            sink = open_sink(
+                output, columns, len(wanted), force=force or resume, scratch=scratch(store)
+            )
+            write = stack.enter_context(sink)
         advance = stack.enter_context(progress_bar(nbytes, wanted=progress))
+        compute = partial(batches, sources, start, score, workers, advance)
+        work = kept_or_computed(compute, wanted, row_bytes, "pairs", store, advance)
         # Closed at once when writing fails: it holds threads.
-        work = stack.enter_context(closing(batches(sources, start, score, workers, advance)))
-        for batch in work:
+        for batch in stack.enter_context(closing(work)):
             tally.add(batch)
             if write is not None:
                 write(batch)
     seconds = time.perf_counter() - began
     return tally.comparison(
-        base=first.path,
-        other=second.path,
+        base=first.name,
+        other=second.name,
         output=output,
         seconds=seconds,
         gigabytes_per_second=nbytes / seconds / 1e9,
     )
+
+
+def _listed(paths: Inputs) -> Sequence[str | os.PathLike[str]]:
+    return [paths] if isinstance(paths, str | os.PathLike) else paths
 
 
 def _score(
@@ -174,7 +219,7 @@ def _score(
     logits: Logits,
     threads: int,
 ) -> None:
-    bits = "bfloat16" if "bfloat16" in (source.dtype for source in sources) else None
+    bits = "bfloat16" if "bfloat16" in (source.bits for source in sources) else None
     base, other = logits
     p, q = as_pair(base, other, -1, bits)
     # In float64: the perplexities of nearly equal models differ in late digits.
@@ -207,7 +252,7 @@ def _columns(sources: list[LogitSource], *, with_targets: bool) -> tuple[Column,
 def _check_alike(base: LogitSource, other: LogitSource) -> None:
     if base.shape != other.shape:
         raise DataError(
-            f"{other.path} has logits of shape {other.shape}, {base.path} of {base.shape}; "
+            f"{other.name} has logits of shape {other.shape}, {base.name} of {base.shape}; "
             "expected the logits of two models for the same tokens"
         )
 
@@ -224,7 +269,7 @@ def _check_targets(
     if own is not None and not np.array_equal(own, tokens):
         row = int(np.flatnonzero(own != tokens)[0])
         raise DataError(
-            f"{other.path} has target {own[row]} in row {row}, the base has {tokens[row]}; "
+            f"{other.name} has target {own[row]} in row {row}, the base has {tokens[row]}; "
             "expected the logits of two models for the same tokens (name the targets to use the "
             "base's)"
         )

@@ -203,21 +203,24 @@ class PairTally:
     ----------
     source : LogitSource
         The base.
+    rows : range
+        Those of its rows that are compared.
     with_targets : bool
         Whether there are targets.
     """
 
-    def __init__(self, source: LogitSource, *, with_targets: bool) -> None:
+    def __init__(self, source: LogitSource, rows: range, *, with_targets: bool) -> None:
         self._source = source
+        self._rows = rows
         self._with_targets = with_targets
         names = (*_FIELDS, *(_TARGET_FIELDS if with_targets else ()))
-        self._columns = {name: np.empty(source.rows) for name in names}
-        self._valid = np.zeros(source.rows, np.bool_)
+        self._columns = {name: np.empty(len(rows)) for name in names}
+        self._valid = np.zeros(len(rows), np.bool_)
 
     def add(self, batch: Mapping[str, NDArray[Any]]) -> None:
         """Count some rows of the table."""
         rows = batch["row"]
-        some = slice(int(rows[0]), int(rows[-1]) + 1)
+        some = slice(int(rows[0]) - self._rows.start, int(rows[-1]) + 1 - self._rows.start)
         self._valid[some] = batch["valid"]
         for name, column in self._columns.items():
             column[some] = batch[name]
@@ -248,7 +251,7 @@ class PairTally:
         leading = self._source.leading_shape
         if len(leading) < 2:
             return None
-        return np.repeat(np.arange(math.prod(leading[:-1])), leading[-1])
+        return np.arange(self._rows.start, self._rows.stop) // leading[-1]
 
     def _about_targets(self, sequences: NDArray[np.intp] | None) -> dict[str, Any]:
         names = (
@@ -286,11 +289,12 @@ class PairTally:
         order = np.argsort(-kl, kind="stable")[:_WORST]
         leading = self._source.leading_shape
         worst = []
-        for row in order[self._valid[order]].tolist():
+        for place in order[self._valid[order]].tolist():
+            row = place + self._rows.start
             where: dict[str, Any] = {"row": row}
             if len(leading) == 2:
                 where |= {"sequence": row // leading[1], "position": row % leading[1]}
-            worst.append(where | {"kl": float(kl[row])})
+            worst.append(where | {"kl": float(kl[place])})
         return worst
 
 

@@ -5,8 +5,11 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import asdict, replace
+from functools import partial
 
 from logitkit._arguments import as_count, as_ignore_index, as_scale, as_temperature, as_threads
+from logitkit._native import __version__
 from logitkit.io import (
     DataError,
     LogitSource,
@@ -15,11 +18,18 @@ from logitkit.io import (
     open_sink,
     read_targets,
 )
-from logitkit.io.atomic import check_output
 from logitkit.io.errors import display_name
 from logitkit.io.sink import output_suffix
 from logitkit.io.targets import is_targets_file
+from logitkit.jobs.parts import (
+    check_resumable,
+    described,
+    finished_parts,
+    kept_or_computed,
+    scratch,
+)
 from logitkit.jobs.progress import progress_bar
+from logitkit.jobs.rows import Bounds, selected
 from logitkit.jobs.summary import ScoreSummary, Tally
 from logitkit.jobs.token_table import Options, real_dtype, token_batches, token_columns
 from logitkit.threads import get_num_threads
@@ -36,6 +46,9 @@ def score(
     base: float | None = None,
     ignore_index: int | None = None,
     top_k: int | None = None,
+    rows: str | Bounds | None = None,
+    shard: str | tuple[int, int] | None = None,
+    resume: bool = False,
     threads: int | None = None,
     force: bool = False,
     progress: bool = False,
@@ -48,8 +61,9 @@ def score(
     Parameters
     ----------
     inputs : str, PathLike, or iterable of them
-        Files (``.safetensors``, ``.npy``) or patterns (``shard-*.npy``). All must have the same
-        vocabulary, element type and number of dimensions.
+        Files of logits, directories of them, or patterns (``shard-*.npy``), as
+        `logitkit.open_logits` takes them. All must have the same vocabulary, element type and
+        number of dimensions.
     output : str or PathLike
         The table; ``.parquet``, ``.arrow``, ``.csv``, ``.jsonl`` or ``.npz``. It appears whole or
         not at all.
@@ -71,6 +85,15 @@ def score(
         The target of rows that have none.
     top_k : int, optional
         Also list the tokens with the k largest logits of each row, and their log-probabilities.
+    rows : str or tuple, optional
+        Only some rows: "a:b" or (a, b), counted from 0 through all inputs, b not included.
+    shard : str or tuple, optional
+        Only one of n shares of the rows: "i/n" or (i, n), 1 <= i <= n. Shares follow each other,
+        and are all rows together.
+    resume : bool, default False
+        Keep finished parts beside the output, in ``OUTPUT.parts``, and continue from those that a
+        run which was stopped has left. Asked for from the first run on. The output is the same to
+        the byte, and then the parts go.
     threads : int, optional
         Number of threads. Default: as `logitkit.set_num_threads` or the environment say.
     force : bool, default False
@@ -132,30 +155,47 @@ def score(
     if not paths:
         raise ValueError("no inputs are given")
     _check_not_input(output, paths if targets is None else [*paths, os.fspath(targets)])
-    check_output(output, force=force)
-    sources = [open_logits(path, name=logits, dtype=dtype) for path in paths]
+    check_resumable(output, resume=resume, force=force)
+    sources = [open_logits(path, key=logits, dtype=dtype) for path in paths]
     _check_alike(sources)
     with_targets = _check_targets(sources, targets, ignore_index)
     first = sources[0]
     if options.top_k is not None and options.top_k > first.vocab:
         raise ValueError(
             f"top_k={options.top_k}; expected 1 <= top_k <= {first.vocab}, the vocabulary of "
-            f"{first.path}"
+            f"{first.name}"
         )
 
     names = list(dict.fromkeys(display_name(path) for path in paths))
     columns = token_columns(names, first, with_targets=with_targets, top_k=options.top_k)
-    rows, nbytes = sum(s.rows for s in sources), sum(s.nbytes for s in sources)
-    tally = Tally(rows, real_dtype(first))
+    wanted = selected([source.row_count for source in sources], rows, shard)
+    count = sum(map(len, wanted))
+    nbytes = sum(s.row_bytes * len(some) for s, some in zip(sources, wanted, strict=True))
+    tally = Tally(count, real_dtype(first))
+    job = {
+        "command": "score",
+        "version": __version__,
+        "inputs": [described(source) for source in sources],
+        "targets": None if targets is None else os.fspath(targets),
+        "options": asdict(replace(options, threads=0)),
+        "rows": [[some.start, some.stop] for some in wanted],
+    }
     with (
-        open_sink(output, columns, rows, force=force) as write,
+        finished_parts(output, job, resume=resume, force=force) as store,
+        open_sink(
+            output, columns, count, force=force or store is not None, scratch=scratch(store)
+        ) as write,
         progress_bar(nbytes, wanted=progress) as advance,
     ):
-        for source in sources:
-            file = names.index(display_name(source.path))
+        for number, (source, some) in enumerate(zip(sources, wanted, strict=True)):
+            file = names.index(display_name(source.name))
             tokens = read_targets(source, targets, ignore_index=ignore_index)
+            compute = partial(token_batches, source, columns, file, tokens, options, advance)
+            batches = kept_or_computed(
+                compute, some, source.row_bytes, f"{number:06d}", store, advance
+            )
             # Closed at once when writing fails: it holds threads.
-            with closing(token_batches(source, columns, file, tokens, options, advance)) as batches:
+            with closing(batches):
                 for batch in batches:
                     tally.add(batch)
                     write(batch)
@@ -164,7 +204,7 @@ def score(
         output=output,
         files=len(sources),
         vocab=first.vocab,
-        dtype=first.dtype_name,
+        dtype=first.dtype,
         base=options.base or math.e,
         seconds=seconds,
         gigabytes_per_second=nbytes / seconds / 1e9,
@@ -200,12 +240,12 @@ def _check_not_input(output: str, inputs: Sequence[str]) -> None:
 def _check_alike(sources: Sequence[LogitSource]) -> None:
     def kind(source: LogitSource) -> str:
         axes = len(source.shape)
-        return f"{axes} dimensions of {source.dtype_name} and a vocabulary of {source.vocab}"
+        return f"{axes} dimensions of {source.dtype} and a vocabulary of {source.vocab}"
 
     for source in sources[1:]:
         if kind(source) != kind(sources[0]):
             raise DataError(
-                f"{source.path} has {kind(source)}, {sources[0].path} has {kind(sources[0])}: "
+                f"{source.name} has {kind(source)}, {sources[0].name} has {kind(sources[0])}: "
                 "score them in runs of their own"
             )
 
@@ -224,7 +264,7 @@ def _check_targets(
     found = [read_targets(s, targets, ignore_index=ignore_index) is not None for s in sources]
     if any(found) and not all(found):
         raise DataError(
-            f"{sources[found.index(True)].path} has targets, {sources[found.index(False)].path} "
+            f"{sources[found.index(True)].name} has targets, {sources[found.index(False)].name} "
             "has none: score them in runs of their own, or say targets 'none'"
         )
     return found[0]

@@ -3,21 +3,31 @@
 import math
 import os
 import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logitkit._arguments import as_threads
 from logitkit._candidates import Candidates
+from logitkit._native import __version__
 from logitkit.filters import candidates
-from logitkit.io import LogitSource, open_logits
-from logitkit.io.atomic import check_output
+from logitkit.io import LogitSource, join_logits
+from logitkit.io.atomic import file_size
 from logitkit.io.candidates import check_format, save_candidates
 from logitkit.jobs.blocks import Logits, Table, batches
+from logitkit.jobs.parts import (
+    check_resumable,
+    described,
+    finished_parts,
+    kept_or_computed,
+    scratch,
+)
 from logitkit.jobs.progress import progress_bar
+from logitkit.jobs.rows import Bounds, selected
 from logitkit.stats import entropy
 from logitkit.steps import Step, TopK, TopP
 from logitkit.threads import get_num_threads
@@ -65,7 +75,7 @@ class SparseSummary:
         }
 
     def __str__(self) -> str:
-        share = self.output_bytes / self.input_bytes
+        share = self.output_bytes / max(1, self.input_bytes)
         lines = [
             ("output", self.output),
             ("rows", f"{self.rows} of vocabulary {self.vocab}, {self.invalid_rows} invalid"),
@@ -79,7 +89,7 @@ class SparseSummary:
 
 
 def sparsify(
-    source: str | os.PathLike[str],
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
     top_n: int | None = None,
@@ -87,6 +97,9 @@ def sparsify(
     keep_entropy: bool = False,
     logits: str | None = None,
     dtype: str | None = None,
+    rows: str | Bounds | None = None,
+    shard: str | tuple[int, int] | None = None,
+    resume: bool = False,
     threads: int | None = None,
     force: bool = False,
     progress: bool = False,
@@ -102,8 +115,9 @@ def sparsify(
 
     Parameters
     ----------
-    source : str or PathLike
-        The file of logits (``.safetensors``, ``.npy``, ``.kld``).
+    inputs : str, PathLike, or sequence of them
+        Files of logits, directories of them or patterns, as `logitkit.open_logits` takes them: one
+        source.
     output : str or PathLike
         ``.npz``, ``.safetensors`` or ``.parquet``, for `logitkit.Candidates.load`. It appears whole
         or not at all. Token ids are 16 bits wide where the vocabulary allows.
@@ -119,6 +133,15 @@ def sparsify(
         3 dimensions with a floating-point type.
     dtype : {"float64", "float32", "float16", "bfloat16"}, optional
         What the bytes of the logits are, where the file holds raw bits.
+    rows : str or tuple, optional
+        Only some rows: "a:b" or (a, b), counted from 0 through all inputs, b not included.
+    shard : str or tuple, optional
+        Only one of n shares of the rows: "i/n" or (i, n), 1 <= i <= n. Shares follow each other,
+        and are all rows together.
+    resume : bool, default False
+        Keep finished parts beside the output, in ``OUTPUT.parts``, and continue from those that a
+        run which was stopped has left. Asked for from the first run on. The output is the same to
+        the byte, and then the parts go.
     threads : int, optional
         Number of threads. Default: as `logitkit.set_num_threads` or the environment say.
     force : bool, default False
@@ -165,34 +188,49 @@ def sparsify(
     steps += [] if top_p is None else [TopP(_as_top_p(top_p))]
     path = os.fspath(output)
     check_format(path)
-    check_output(path, force=force)
-    opened = open_logits(source, name=logits, dtype=dtype)
-    work = _Work(opened, steps, keep_entropy=keep_entropy)
+    check_resumable(path, resume=resume, force=force)
+    paths = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+    source = join_logits(paths, key=logits, dtype=dtype)
+    (wanted,) = selected([source.row_count], rows, shard)
+    leading = source.leading_shape if len(wanted) == source.row_count else (len(wanted),)
     workers = as_threads(threads) or get_num_threads()
+    job = {
+        "command": "sparsify",
+        "version": __version__,
+        "inputs": described(source),
+        "options": {"top_n": top_n, "top_p": top_p, "keep_entropy": keep_entropy},
+        "rows": [wanted.start, wanted.stop],
+    }
     with (
-        progress_bar(opened.nbytes, wanted=progress) as advance,
-        closing(batches([opened], work.start, work.score, workers, advance)) as tables,
+        finished_parts(path, job, resume=resume, force=force) as store,
+        progress_bar(source.row_bytes * len(wanted), wanted=progress) as advance,
     ):
-        for _ in tables:
-            pass
-    kept = work.kept()
-    parts = {name: getattr(kept, name) for name in Candidates.__slots__}
-    extras = {"entropy": work.entropy.reshape(opened.leading_shape)} if keep_entropy else {}
-    save_candidates(path, parts, force=force, extras=extras)
+        compute = partial(_kept, source, steps, workers, advance, keep_entropy=keep_entropy)
+        tables = kept_or_computed(compute, wanted, source.row_bytes, "rows", store, advance)
+        with closing(tables):
+            parts = _joined(list(tables), source, leading)
+        save_candidates(
+            path,
+            {name: parts[name] for name in Candidates.__slots__},
+            force=force or resume,
+            extras={"entropy": parts["entropy"]} if keep_entropy else {},
+            scratch=scratch(store),
+        )
     seconds = time.perf_counter() - began
-    mass = np.exp(np.asarray(kept.log_kept_mass, np.float64))[np.asarray(kept.valid)]
+    mass = np.exp(parts["log_kept_mass"].astype(np.float64))[parts["valid"]]
+    nbytes = source.nbytes // max(1, source.row_count) * len(wanted)
     return SparseSummary(
         output=path,
-        rows=opened.rows,
-        vocab=opened.vocab,
-        invalid_rows=opened.rows - mass.size,
-        kept=int(kept.ids.size),
+        rows=len(wanted),
+        vocab=source.vocab,
+        invalid_rows=len(wanted) - mass.size,
+        kept=int(parts["ids"].size),
         mass_mean=float(mass.mean()) if mass.size else math.nan,
         mass_min=float(mass.min()) if mass.size else math.nan,
-        input_bytes=opened.nbytes,
-        output_bytes=os.stat(path).st_size,
+        input_bytes=nbytes,
+        output_bytes=file_size(path),
         seconds=seconds,
-        gigabytes_per_second=opened.nbytes / seconds / 1e9,
+        gigabytes_per_second=nbytes / seconds / 1e9,
     )
 
 
@@ -208,46 +246,54 @@ def _as_top_p(top_p: float) -> float:
     return float(top_p)
 
 
-class _Work:
-    """Filters blocks, in whatever thread and order, and puts together what is left."""
+_LISTS: Final = ("ids", "logits", "log_probs")
+_PER_ROW: Final = ("counts", "log_kept_mass", "valid")
 
-    def __init__(self, source: LogitSource, steps: list[Step], *, keep_entropy: bool) -> None:
-        self._source = source
-        self._steps = steps
-        self._keep_entropy = keep_entropy
-        self._blocks: dict[int, Candidates] = {}
-        real = np.float64 if source.dtype_name == "float64" else np.float32
-        self.entropy: NDArray[Any] = np.empty(source.rows if keep_entropy else 0, real)
 
-    def start(self, first: int, last: int) -> Table:
+def _kept(
+    source: LogitSource,
+    steps: list[Step],
+    threads: int,
+    advance: Callable[[int], object],
+    rows: range,
+    *,
+    keep_entropy: bool,
+) -> Generator[Table, None, None]:
+    """Filter rows; yield what is kept of `BATCH_ROWS` of them, and how much of each."""
+    blocks: dict[int, Table] = {}
+
+    def start(first: int, last: int) -> Table:
         return {"row": np.arange(first, last)}
 
-    def score(self, table: Table, rows: slice, logits: Logits, threads: int) -> None:
-        (block,) = logits
-        own = table["row"][rows]
-        options: dict[str, Any] = {"dtype": self._source.dtype, "threads": threads}
-        # One assignment: of several threads none sees half of it.
-        self._blocks[int(own[0])] = candidates(block, self._steps, on_invalid="mark", **options)
-        if self._keep_entropy:
-            self.entropy[own] = entropy(block, **options)
+    # Blocks are filtered by several threads, in no order.
+    def score(table: Table, some: slice, logits: Logits, threads: int) -> None:
+        options: dict[str, Any] = {"dtype": source.bits, "threads": threads}
+        kept = candidates(logits[0], steps, on_invalid="mark", **options)
+        block = {name: getattr(kept, name) for name in (*_LISTS, *_PER_ROW[1:])}
+        block["counts"] = np.diff(kept.indptr)
+        if keep_entropy:
+            block["entropy"] = entropy(logits[0], **options)
+        # One assignment: no thread sees half of it.
+        blocks[int(table["row"][some][0])] = block
 
-    def kept(self) -> Candidates:
-        """Return what is left of all rows, in their order."""
-        blocks = [self._blocks[first] for first in sorted(self._blocks)]
-        leading = self._source.leading_shape
-        counts = np.concatenate([np.diff(block.indptr) for block in blocks] or [np.empty(0, int)])
-        nothing = candidates(np.zeros((0, 1), np.float32))
-        joined = {
-            name: np.concatenate([getattr(block, name) for block in blocks or [nothing]])
-            for name in ("ids", "logits", "log_probs", "log_kept_mass", "valid")
-        }
-        return Candidates(
-            indptr=np.concatenate([[0], counts.cumsum()]),
-            ids=joined["ids"],
-            logits=joined["logits"],
-            log_probs=joined["log_probs"],
-            log_kept_mass=joined["log_kept_mass"].reshape(leading)[()],
-            valid=joined["valid"].reshape(leading)[()],
-            vocab=self._source.vocab,
-            axis=len(leading),
-        )
+    for table in batches([source], start, score, threads, advance, rows):
+        firsts = sorted(first for first in blocks if first <= table["row"][-1])
+        done = [blocks.pop(first) for first in firsts]
+        yield {name: np.concatenate([block[name] for block in done]) for name in done[0]}
+
+
+def _joined(tables: list[Table], source: LogitSource, leading: tuple[int, ...]) -> Table:
+    """Put together what is kept of all rows: what `logitkit.Candidates` is made of."""
+    real = np.float64 if source.dtype == "float64" else np.float32
+    nothing = {name: np.empty(0, real) for name in (*_LISTS, *_PER_ROW, "entropy")} | {
+        "ids": np.empty(0, np.int32), "counts": np.empty(0, np.int64), "valid": np.empty(0, bool)
+    }  # fmt: skip
+    tables = tables or [nothing]
+    parts = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    per_row: dict[str, Any] = {
+        name: parts[name].reshape(leading) for name in ("log_kept_mass", "valid", "entropy")
+        if name in parts
+    }  # fmt: skip
+    ends = np.concatenate([np.zeros(1, np.int64), parts.pop("counts").cumsum()])
+    about: dict[str, Any] = {"indptr": ends, "vocab": source.vocab, "axis": len(leading)}
+    return {**parts, **per_row, **about}

@@ -34,7 +34,7 @@ class Options:
 
 def real_dtype(source: LogitSource) -> np.dtype[Any]:
     """Return the dtype of the real columns."""
-    return np.dtype(np.float64 if source.dtype_name == "float64" else np.float32)
+    return np.dtype(np.float64 if source.dtype == "float64" else np.float32)
 
 
 def token_columns(
@@ -86,6 +86,7 @@ def token_batches(
     targets: NDArray[Any] | None,
     options: Options,
     advance: Callable[[int], object],
+    rows: range,
 ) -> Generator[Table, None, None]:
     """Compute the table's rows for one file.
 
@@ -97,12 +98,14 @@ def token_batches(
         The table's columns.
     file : int
         The value of the column ``file``.
-    targets : ndarray of int, shape (source.rows,), optional
+    targets : ndarray of int, shape (source.row_count,), optional
         The targets, if there are such columns.
     options : Options
         What else the statistics depend on.
     advance : callable
         Called with the number of bytes done, every now and then.
+    rows : range
+        The rows that are wanted.
 
     Yields
     ------
@@ -121,14 +124,14 @@ def token_batches(
             base=options.base,
             ignore_index=options.ignore_index,
             top_k=options.top_k,
-            dtype=source.dtype,
+            dtype=source.bits,
             threads=threads,
         )
         for name in (*_TARGET_COLUMNS, *_COLUMNS, *_TOP_COLUMNS):
             if name in table:
                 table[name][rows] = getattr(stats, name)
 
-    yield from batches([source], start, score, options.threads, advance)
+    yield from batches([source], start, score, options.threads, advance, rows)
 
 
 def index_names(source: LogitSource) -> tuple[str, ...]:

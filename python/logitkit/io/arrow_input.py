@@ -1,0 +1,180 @@
+"""Columns of Arrow IPC files as tensors: read where they lie, or decoded if they are compressed."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logitkit.io.arrow import import_pyarrow
+from logitkit.io.arrow_columns import column_tensor, column_values, needs_length
+from logitkit.io.decoded import DecodedTensor, Decoder, corruption
+from logitkit.io.random_access import RandomAccessFile
+from logitkit.io.remote import RemoteFile, open_object, open_random_access
+from logitkit.io.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class PiecedTensor(Tensor):
+    """A tensor in several pieces of one file: the record batches of an Arrow file.
+
+    Attributes
+    ----------
+    first_rows : tuple of int
+        The first row of each piece.
+    offsets : tuple of int
+        Where each begins, in bytes from the start of the file.
+    """
+
+    first_rows: tuple[int, ...] = ()
+    offsets: tuple[int, ...] = ()
+
+    @property
+    def as_stored(self) -> bool:
+        """Whether there is one piece only, which lies where `offset` says."""
+        return len(self.offsets) == 1
+
+    def row_offset(self, row: int) -> int:
+        """Return where a row begins, in bytes from the start of the file."""
+        piece = bisect_right(self.first_rows, row) - 1
+        return self.offsets[piece] + (row - self.first_rows[piece]) * self.row_bytes
+
+    def read(self, file: RandomAccessFile) -> NDArray[Any]:
+        """Return the array, whole."""
+        rows = self.nbytes // max(1, self.row_bytes)
+        buffer = np.empty(self.nbytes, np.uint8)
+        return self.read_rows(file, 0, rows, buffer).reshape(self.shape)
+
+    def read_rows(
+        self, file: RandomAccessFile, start: int, stop: int, buffer: NDArray[np.uint8]
+    ) -> NDArray[Any]:
+        """Return the rows from `start` to `stop` as a view of `buffer`."""
+        assert self.dtype is not None
+        used = buffer[: (stop - start) * self.row_bytes]
+        row, place = start, 0
+        while row < stop:
+            piece = bisect_right(self.first_rows, row) - 1
+            last = self.first_rows[piece + 1] if piece + 1 < len(self.first_rows) else stop
+            size = (min(last, stop) - row) * self.row_bytes
+            file.read_into(used[place : place + size], self.row_offset(row))
+            row, place = min(last, stop), place + size
+        return used.view(self.dtype).reshape(stop - start, self.shape[-1])
+
+
+def read_tensors(file: RandomAccessFile) -> tuple[list[Tensor], Any, list[Tensor]]:
+    """Read the schema of an Arrow IPC file, and where its columns lie.
+
+    Parameters
+    ----------
+    file : RandomAccessFile
+        The file, open.
+
+    Returns
+    -------
+    decoded : list of Tensor
+        Columns that have to be decoded: all but those of numbers if the file is compressed or not
+        local.
+    opener : callable
+        Opens it to decode them.
+    as_they_are : list of Tensor
+        Columns that are read where they lie.
+
+    Raises
+    ------
+    DataError
+        If the file is not sound.
+    ModuleNotFoundError
+        If pyarrow is not installed.
+    """
+    decoded: list[Tensor] = []
+    plain: list[Tensor] = []
+    with _opened(file) as (arrow, source):
+        counts = [arrow.get_batch(i).num_rows for i in range(arrow.num_record_batches)]
+        for number, field in enumerate(arrow.schema):
+            length = _first_length(arrow, number) if needs_length(field.type) else None
+            tensor = column_tensor(field, sum(counts), length, DecodedTensor)
+            pieces = _pieces(arrow, source, number, tensor, counts, file)
+            if pieces is None:
+                decoded.append(tensor)
+            else:
+                plain.append(pieces)
+    return decoded, partial(_open, file.path, file.version), plain
+
+
+def _first_length(arrow: Any, number: int) -> int | None:
+    for i in range(arrow.num_record_batches):
+        column = arrow.get_batch(i).column(number)
+        if len(column):
+            return len(column[0]) if column[0].is_valid else None
+    return None
+
+
+def _pieces(
+    arrow: Any, source: Any, number: int, tensor: Tensor, counts: list[int], file: RandomAccessFile
+) -> Tensor | None:
+    """Return a column of numbers as it lies in the file; None if it does not, or is of others."""
+    if source is None or tensor.dtype is None or len(tensor.shape) < 2 or not tensor.row_bytes:
+        return None
+    source.seek(0)
+    start = source.read_buffer(1).address
+    inner = tensor.nbytes // max(1, tensor.shape[0]) // tensor.row_bytes
+    rows, offsets, row = [], [], 0
+    for i, count in enumerate(counts):
+        if not count:
+            continue
+        values = column_values(arrow.get_batch(i).column(number), tensor, file.path)
+        # Memory of its own, not the file's: it was compressed.
+        offset = values.__array_interface__["data"][0] - start
+        if not 0 <= offset <= file.size - values.nbytes:
+            return None
+        rows.append(row)
+        offsets.append(offset)
+        row += count * inner
+    plain = {name: getattr(tensor, name) for name in Tensor.__dataclass_fields__}
+    pieced = PiecedTensor(**plain, first_rows=tuple(rows), offsets=tuple(offsets))
+    return replace(pieced, offset=offsets[0]) if offsets else None
+
+
+@contextmanager
+def _opened(file: RandomAccessFile) -> Iterator[tuple[Any, Any]]:
+    """Open a file; yield it and, if it is mapped into memory, the map."""
+    pyarrow = import_pyarrow(".arrow", reading=True)
+    remote = isinstance(file, RemoteFile)
+    with (
+        corruption(file.path, ".arrow", pyarrow.ArrowException),
+        # Of the map only what describes the file is looked at; values are read.
+        open_object(file) if remote or not file.size else pyarrow.memory_map(file.path) as source,
+        pyarrow.ipc.open_file(source) as arrow,
+    ):
+        yield arrow, None if remote else source
+
+
+@contextmanager
+def _open(path: str, version: tuple[Any, ...]) -> Iterator[Decoder]:
+    pyarrow = import_pyarrow(".arrow", reading=True)
+    with open_random_access(path) as file:
+        file.check_version(version)
+        with _opened(file) as (arrow, _):
+            begin = partial(_begin, path, arrow)
+            yield Decoder(path, ".arrow", begin, pyarrow.ArrowException)
+        file.check_unchanged()
+
+
+def _begin(
+    path: str, arrow: Any, tensor: Tensor, record: int
+) -> tuple[int, Iterator[NDArray[Any]]]:
+    counts = [arrow.get_batch(i).num_rows for i in range(arrow.num_record_batches)]
+    ends = list(accumulate(counts))
+    batch = bisect_right(ends, record)
+    column = arrow.schema.get_field_index(tensor.name)
+
+    def pieces() -> Iterator[NDArray[Any]]:
+        for number in range(batch, len(counts)):
+            yield column_values(arrow.get_batch(number).column(column), tensor, path)
+
+    return (ends[batch - 1] if batch else 0), pieces()

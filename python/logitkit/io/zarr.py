@@ -1,0 +1,106 @@
+"""Arrays of Zarr stores as tensors."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logitkit.io.decoded import DecodedTensor, Decoder, corruption, slices
+from logitkit.io.errors import DataError
+from logitkit.io.remote import is_url
+from logitkit.io.tensor import Tensor
+
+DTYPE_ATTRIBUTE: Final = "dtype"
+"""The attribute that says what the bits of an array are, as Zarr has no bfloat16."""
+
+_MARKS: Final = ("zarr.json", ".zarray", ".zgroup")
+
+
+def is_zarr(path: str) -> bool:
+    """Return whether a directory is a Zarr store."""
+    return any(os.path.isfile(os.path.join(path, mark)) for mark in _MARKS)
+
+
+def read_tensors(path: str) -> tuple[list[Tensor], Any]:
+    """Read what arrays a Zarr store has.
+
+    Parameters
+    ----------
+    path : str
+        A directory or an address: an array, or a group, whose own arrays are its tensors.
+
+    Returns
+    -------
+    tensors : list of Tensor
+        The arrays; that of a store which is an array itself has no name.
+    opener : callable
+        Opens the store to decode them.
+
+    Raises
+    ------
+    DataError
+        If the store is not sound.
+    ModuleNotFoundError
+        If zarr is not installed.
+    """
+    if not is_url(path):
+        # zarr tells neither apart.
+        os.stat(path)
+        if not is_zarr(path):
+            raise DataError(f"{path}: not a Zarr store; expected one of {', '.join(_MARKS)} in it")
+    tensors = [_tensor(name, array) for name, array in _arrays(path).items()]
+    return tensors, partial(_open, path)
+
+
+def _arrays(path: str) -> dict[str | None, Any]:
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"reading {path} needs zarr ({error}): pip install zarr", name=error.name
+        ) from None
+    with corruption(path, "Zarr"):
+        opened = zarr.open(path, mode="r")
+        if isinstance(opened, zarr.Array):
+            return {None: opened}
+        return dict(opened.arrays())
+
+
+def _tensor(name: str | None, array: Any) -> Tensor:
+    dtype: np.dtype[Any] = array.dtype
+    known = dtype.kind in "fiu"
+    tensor = DecodedTensor(
+        name=name,
+        element=dtype.name if known else str(dtype),
+        shape=tuple(array.shape),
+        offset=0,
+        # In memory: whatever the byte order in the store.
+        dtype=dtype.newbyteorder("=") if known else None,
+        nbytes=array.nbytes,
+    )
+    if array.attrs.get(DTYPE_ATTRIBUTE) == "bfloat16" and dtype.kind in "iu":
+        return tensor.reinterpret("bfloat16")
+    return tensor
+
+
+@contextmanager
+def _open(path: str) -> Iterator[Decoder]:
+    yield Decoder(path, "Zarr", partial(_begin, _arrays(path)))
+
+
+def _begin(
+    arrays: dict[str | None, Any], tensor: Tensor, record: int
+) -> tuple[int, Iterator[NDArray[Any]]]:
+    array = arrays[tensor.name]
+    chunk = (getattr(array, "shards", None) or array.chunks)[0] if array.shape else 1
+    first, pieces = slices(tensor, chunk, record)
+    assert tensor.dtype is not None
+    native = tensor.dtype
+    return first, (
+        np.asarray(array[piece]).astype(array.dtype.newbyteorder("="), copy=False).view(native)
+        for piece in pieces
+    )
