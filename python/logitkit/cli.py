@@ -17,9 +17,10 @@ from typing import Any, NoReturn, TextIO
 
 from logitkit import __version__
 from logitkit.io import OUTPUT_SUFFIXES, DataError, TensorFile, expand_inputs, open_tensor_file
+from logitkit.io.logit_sink import LOGIT_SUFFIXES
 from logitkit.io.tensor import LOGIT_ELEMENTS
 from logitkit.io.tensor_file import SUFFIXES
-from logitkit.jobs import compare, score, sparsify
+from logitkit.jobs import compare, convert, score, sparsify
 
 _FILE_ERROR = 1
 _USAGE_ERROR = 2
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_compare(commands)
     _add_sparsify(commands)
+    _add_convert(commands)
     _add_info(commands)
     return parser
 
@@ -203,6 +205,32 @@ def _add_sparsify(commands: Any) -> None:
     _add_how_it_runs(parser)
 
 
+def _add_convert(commands: Any) -> None:
+    parser = commands.add_parser(
+        "convert",
+        allow_abbrev=False,
+        help="write logits in another format",
+        description="Write logits, and the targets beside them, in another format. Bits stay what "
+        "they are unless --to-dtype says otherwise.",
+    )
+    parser.set_defaults(run=_convert)
+    parser.add_argument("inputs", nargs="+", metavar="IN", help=_INPUTS)
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help=f"its suffix says the format: {', '.join((*LOGIT_SUFFIXES, '.kld'))}",
+    )
+    _add_which_tensor(parser)
+    _add_which_targets(parser)
+    parser.add_argument(
+        "--to-dtype", choices=LOGIT_ELEMENTS, help="the element type to write (default: as it is)"
+    )
+    _add_which_rows(parser, resume=False)
+    _add_how_it_ends(parser)
+
+
 def _add_which_tensor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--logits",
@@ -216,35 +244,44 @@ def _add_which_tensor(parser: argparse.ArgumentParser) -> None:
 
 def _add_what_is_read(parser: argparse.ArgumentParser) -> None:
     _add_which_tensor(parser)
+    _add_which_targets(parser)
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="default: 1")
+
+
+def _add_which_targets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--targets",
         metavar="NAME|FILE|none",
-        help="the target tokens: a tensor beside the logits, a .npy or .safetensors file, or none "
-        "(default: the tensor 'targets' if there is one)",
+        help="the target tokens: a tensor beside the logits, a file, or none (default: the tensor "
+        "'targets' if there is one)",
     )
-    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="default: 1")
     parser.add_argument(
         "--ignore-index", type=int, metavar="ID", help="the target of rows that have none"
     )
 
 
-def _add_which_rows(parser: argparse.ArgumentParser) -> None:
+def _add_which_rows(parser: argparse.ArgumentParser, *, resume: bool = True) -> None:
     parser.add_argument(
         "--rows", metavar="A:B", help="only these rows, counted from 0 through all inputs"
     )
     parser.add_argument(
         "--shard", metavar="I/N", help="only the I-th of N shares of the rows; 1/N is the first"
     )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="keep finished parts beside the output while it grows, and continue from those that "
-        "a run which was stopped has left",
-    )
+    if resume:
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="keep finished parts beside the output while it grows, and continue from those "
+            "that a run which was stopped has left",
+        )
 
 
 def _add_how_it_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    _add_how_it_ends(parser)
+
+
+def _add_how_it_ends(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="print no summary, show no progress")
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
@@ -322,6 +359,24 @@ def _sparsify(options: argparse.Namespace) -> None:
         shard=options.shard,
         resume=options.resume,
         threads=options.threads,
+        force=options.force,
+        progress=not options.quiet,
+    )
+    if not options.quiet:
+        _print(json.dumps(summary.as_dict(), indent=2) if options.json else str(summary))
+
+
+def _convert(options: argparse.Namespace) -> None:
+    summary = convert(
+        options.inputs,
+        options.output,
+        logits=options.logits,
+        targets=options.targets,
+        dtype=options.dtype,
+        to_dtype=options.to_dtype,
+        ignore_index=options.ignore_index,
+        rows=options.rows,
+        shard=options.shard,
         force=options.force,
         progress=not options.quiet,
     )

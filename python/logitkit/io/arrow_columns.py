@@ -5,13 +5,19 @@ Arrow has no bfloat16: its bits are uint16, and the field's metadata says ``dtyp
 """
 
 import math
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logitkit.io.arrow import closed, import_pyarrow
 from logitkit.io.errors import DataError
 from logitkit.io.tensor import Tensor
+
+if TYPE_CHECKING:
+    from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
 
 DTYPE_KEY: Final = b"dtype"
 """The key of a field's metadata that says what its bits are."""
@@ -112,3 +118,85 @@ def column_values(array: Any, tensor: Tensor, path: str) -> NDArray[Any]:
     assert tensor.dtype is not None
     result: NDArray[Any] = np.asarray(values).view(tensor.dtype).reshape(records, *inner)
     return result
+
+
+@contextmanager
+def parquet_logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
+    """Write a Parquet file: a column of fixed-size lists, compressed with zstd, and targets."""
+    import_pyarrow(".parquet")
+    import pyarrow.parquet
+
+    schema = _schema(what)
+    # Logits hardly repeat: a dictionary would only take time.
+    with closed(
+        pyarrow.parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=False)
+    ) as writer:
+        yield _Batches(writer, schema, what).write
+
+
+@contextmanager
+def arrow_logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
+    """Write an Arrow IPC file: a column of fixed-size lists, as they are, and targets."""
+    pyarrow = import_pyarrow(".arrow")
+    schema = _schema(what)
+    with closed(pyarrow.ipc.new_file(file, schema)) as writer:
+        yield _Batches(writer, schema, what).write
+
+
+def _schema(what: "LogitsToWrite") -> Any:
+    import pyarrow
+
+    bits = {DTYPE_KEY: b"bfloat16"} if what.element == "bfloat16" else None
+    inner = what.shape[1:]
+    if len(inner) > 1:
+        kind = pyarrow.fixed_shape_tensor(pyarrow.from_numpy_dtype(what.stored), inner)
+    elif len(inner) == 1:
+        kind = pyarrow.list_(pyarrow.from_numpy_dtype(what.stored), inner[0])
+    else:
+        raise ValueError("a single row of logits without another axis; expected a table of them")
+    fields = [pyarrow.field("logits", kind, metadata=bits)]
+    if what.targets is not None:
+        targets = pyarrow.int64()
+        for length in what.targets.shape[:0:-1]:
+            targets = pyarrow.list_(targets, length)
+        fields.append(pyarrow.field("targets", targets))
+    return pyarrow.schema(fields)
+
+
+class _Batches:
+    """Writes rows as record batches, whole records each, with their targets."""
+
+    def __init__(self, writer: Any, schema: Any, what: "LogitsToWrite") -> None:
+        self._writer = writer
+        self._schema = schema
+        self._what = what
+        self._inner = math.prod(what.shape[1:-1])
+        self._record = 0
+        self._rest: list[NDArray[Any]] = []
+
+    def write(self, rows: NDArray[Any]) -> None:
+        import pyarrow
+
+        self._rest.append(rows.copy() if self._inner > 1 else rows)
+        count = sum(map(len, self._rest)) // self._inner
+        if not count:
+            return
+        together = np.concatenate(self._rest) if len(self._rest) > 1 else self._rest[0]
+        done, rest = together[: count * self._inner], together[count * self._inner :]
+        self._rest = [rest] if len(rest) else []
+        columns = [_nested(done.reshape(-1), self._schema.field("logits").type)]
+        if self._what.targets is not None:
+            some = self._what.targets[self._record : self._record + count].reshape(-1)
+            columns.append(_nested(some.astype(np.int64), self._schema.field("targets").type))
+        self._writer.write_batch(pyarrow.RecordBatch.from_arrays(columns, schema=self._schema))
+        self._record += count
+
+
+def _nested(values: NDArray[Any], kind: Any) -> Any:
+    import pyarrow
+
+    if isinstance(kind, pyarrow.FixedShapeTensorType):
+        return pyarrow.ExtensionArray.from_storage(kind, _nested(values, kind.storage_type))
+    if pyarrow.types.is_fixed_size_list(kind):
+        return pyarrow.FixedSizeListArray.from_arrays(_nested(values, kind.value_type), type=kind)
+    return pyarrow.array(values)

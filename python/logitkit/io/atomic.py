@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -98,6 +99,49 @@ def atomic_output(path: str, *, force: bool, scratch: str | None = None) -> Iter
             error.filename, error.filename2 = path, None
         raise
     sync_folder(folder)
+
+
+@contextmanager
+def atomic_directory(path: str, *, force: bool) -> Iterator[str]:
+    """Make a directory that takes its name only when it is complete.
+
+    Parameters
+    ----------
+    path : str
+        The output.
+    force : bool
+        Whether a directory that is there may be replaced.
+
+    Yields
+    ------
+    str
+        A temporary directory beside it. It takes the output's name when the ``with`` block ends,
+        and vanishes if the block is left by an exception.
+
+    Raises
+    ------
+    OSError
+        If the output exists and not `force`, or is a file, or cannot be written.
+    """
+    path = os.path.realpath(path)
+    if os.path.lexists(path) and not (force and os.path.isdir(path)):
+        raise FileExistsError(17, _EXISTS, path)
+    unique = os.path.join(os.path.dirname(path), f".logitkit-{secrets.token_hex(8)}")
+    temporary, old = f"{unique}.part", f"{unique}.old"
+    try:
+        with naming(path):
+            os.mkdir(temporary)
+            yield temporary
+        # A directory can't be replaced in one step: for a moment there is none of this name.
+        if os.path.lexists(path):
+            os.rename(path, old)
+        os.rename(temporary, path)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and error.filename == temporary:
+            error.filename, error.filename2 = path, None
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def file_size(path: str) -> int:

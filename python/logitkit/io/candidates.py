@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from logitkit.io.arrow import import_pyarrow
 from logitkit.io.atomic import atomic_output
 from logitkit.io.errors import DataError
+from logitkit.io.safetensors import write_header
 from logitkit.io.tensor_file import open_tensor_file
 
 Parts: TypeAlias = dict[str, Any]
@@ -26,14 +27,6 @@ _NAMES: Final = ("indptr", *_LISTS, *_PER_ROW, *_NUMBERS)
 
 # Vocabularies up to this one have ids of 16 bits.
 _NARROW: Final = 1 << 16
-_CODES: Final = {
-    "uint16": "U16",
-    "int64": "I64",
-    "int32": "I32",
-    "float64": "F64",
-    "float32": "F32",
-    "bool": "BOOL",
-}
 _METADATA: Final = b"logitkit.candidates"
 
 # What NumPy, zipfile and pyarrow raise for a file that is corrupt, or another one than it seems.
@@ -156,21 +149,12 @@ def _corruption(path: str, suffix: str, *others: type[Exception]) -> Iterator[No
 
 
 def _write_safetensors(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
-    header: dict[str, Any] = {}
-    end = 0
     # The widest first, so that every array begins at a multiple of its element's size.
     ordered = sorted(arrays, key=lambda name: -arrays[name].itemsize)
-    for name in ordered:
-        array = arrays[name]
-        begin, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": _CODES[array.dtype.name],
-            "shape": list(array.shape),
-            "data_offsets": [begin, end],
-        }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(len(text).to_bytes(8, "little") + text)
+    write_header(
+        file,
+        {n: (arrays[n].dtype.name, arrays[n].shape, arrays[n].nbytes) for n in ordered},
+    )
     for name in ordered:
         array = arrays[name]
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from logitkit.io.errors import DataError
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.remote import open_object, open_random_access
 from logitkit.io.tensor import Tensor
+
+if TYPE_CHECKING:
+    from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
 
 DTYPE_ATTRIBUTE: Final = "dtype"
 """The attribute that says what the bits of a dataset are, as HDF5 has no bfloat16."""
@@ -82,12 +85,7 @@ def _tensor(name: str, item: Any, file: RandomAccessFile) -> Tensor:
 
 @contextmanager
 def _opened(file: RandomAccessFile) -> Iterator[tuple[Any, Any]]:
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"reading {file.path} needs h5py ({error}): pip install h5py", name=error.name
-        ) from None
+    h5py = _import_h5py(file.path)
     with (
         corruption(file.path, "HDF5"),
         open_object(file) as stream,
@@ -110,3 +108,37 @@ def _begin(opened: Any, tensor: Tensor, record: int) -> tuple[int, Iterator[NDAr
     first, pieces = slices(tensor, dataset.chunks[0] if dataset.chunks else 1, record)
     assert tensor.dtype is not None
     return first, (np.asarray(dataset[piece]).view(tensor.dtype) for piece in pieces)
+
+
+@contextmanager
+def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
+    """Write an HDF5 file: ``logits``, in one piece to be read where they lie, and ``targets``."""
+    h5py = _import_h5py(file.name)
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    # The library makes the file, with room for the logits; rows go there as they come.
+    with h5py.File(file.name, "w") as opened:
+        if what.targets is not None:
+            opened["targets"] = what.targets
+        space, kind = h5py.h5s.create_simple(what.shape), h5py.h5t.py_create(what.stored)
+        dataset = h5py.Dataset(h5py.h5d.create(opened.id, b"logits", kind, space, layout))
+        if what.element == "bfloat16":
+            dataset.attrs[DTYPE_ATTRIBUTE] = "bfloat16"
+        offset = dataset.id.get_offset()
+    file.seek(offset or 0)
+    yield lambda rows: _write(file, rows)
+
+
+def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
+    file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+
+
+def _import_h5py(path: str) -> Any:
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{path} needs h5py ({error}): pip install 'logitkit[files]'", name=error.name
+        ) from None
+    return h5py

@@ -4,13 +4,19 @@ import io
 import math
 import tokenize
 import warnings
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logitkit.io.errors import DataError
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.tensor import Tensor
+
+if TYPE_CHECKING:
+    from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
 
 # Longer headers belong to records with thousands of fields. The limit keeps a corrupt length
 # from reading gigabytes.
@@ -77,3 +83,16 @@ def _read_header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[An
         if version == (2, 0):
             return np.lib.format.read_array_header_2_0(stream)
     raise ValueError(f"version {version} of the format holds no plain array")
+
+
+@contextmanager
+def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
+    """Write a ``.npy`` file: the header, then rows as they come. bfloat16 is there as uint16."""
+    descr = np.lib.format.dtype_to_descr(what.stored)
+    header = {"descr": descr, "fortran_order": False, "shape": what.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    yield lambda rows: _write(file, rows)
+
+
+def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
+    file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)

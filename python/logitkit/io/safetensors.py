@@ -9,13 +9,19 @@ ml_dtypes.
 
 import json
 import math
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logitkit.io.errors import DataError, quoted
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.tensor import Tensor
+
+if TYPE_CHECKING:
+    from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
 
 MAX_HEADER_BYTES: Final = 100_000_000
 """The format's own limit."""
@@ -177,3 +183,47 @@ def _check_layout(tensors: Any, start: int, file_size: int) -> None:
         )
     if end < file_size:
         raise DataError(f"{file_size - end} bytes after {last} are no one's")
+
+
+def write_header(file: BinaryIO, arrays: Mapping[str, tuple[str, Sequence[int], int]]) -> None:
+    """Write the header of a file whose arrays follow each other in this order.
+
+    Parameters
+    ----------
+    file : binary file
+        Where to.
+    arrays : mapping
+        For each array its element type, by the name here, its shape and its size in bytes.
+    """
+    codes = {element: code for code, (element, _, _) in _DTYPES.items()}
+    header: dict[str, Any] = {}
+    end = 0
+    for name, (element, shape, nbytes) in arrays.items():
+        begin, end = end, end + nbytes
+        header[name] = {
+            "dtype": codes[element],
+            "shape": list(shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    # Data begin at a multiple of eight bytes.
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+
+
+@contextmanager
+def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
+    """Write a safetensors file: ``targets`` if there are such, then ``logits`` as they come."""
+    arrays: dict[str, tuple[str, Sequence[int], int]] = {}
+    targets = None if what.targets is None else what.targets.astype("<i8")
+    if targets is not None:
+        arrays["targets"] = ("int64", targets.shape, targets.nbytes)
+    arrays["logits"] = (what.element, what.shape, what.nbytes)
+    write_header(file, arrays)
+    if targets is not None:
+        file.write(targets.tobytes())
+    yield lambda rows: _write(file, rows)
+
+
+def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
+    file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)

@@ -1,10 +1,11 @@
 """Arrays of Zarr stores as tensors."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,13 @@ from logitkit.io.errors import DataError
 from logitkit.io.remote import is_url
 from logitkit.io.tensor import Tensor
 
+if TYPE_CHECKING:
+    from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
+
 DTYPE_ATTRIBUTE: Final = "dtype"
 """The attribute that says what the bits of an array are, as Zarr has no bfloat16."""
 
+_CHUNK_BYTES: Final = 1 << 23
 _MARKS: Final = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -57,12 +62,7 @@ def read_tensors(path: str) -> tuple[list[Tensor], Any]:
 
 
 def _arrays(path: str) -> dict[str | None, Any]:
-    try:
-        import zarr
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"reading {path} needs zarr ({error}): pip install zarr", name=error.name
-        ) from None
+    zarr = _import_zarr(path)
     with corruption(path, "Zarr"):
         opened = zarr.open(path, mode="r")
         if isinstance(opened, zarr.Array):
@@ -104,3 +104,54 @@ def _begin(
         np.asarray(array[piece]).astype(array.dtype.newbyteorder("="), copy=False).view(native)
         for piece in pieces
     )
+
+
+@contextmanager
+def logits_writer(folder: str, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
+    """Write a Zarr group: ``logits``, in chunks of whole rows, and ``targets``."""
+    zarr = _import_zarr(folder)
+    group = zarr.open_group(folder, mode="w")
+    if what.targets is not None:
+        group.create_array("targets", data=what.targets)
+    row_bytes = max(1, what.nbytes // max(1, math.prod(what.shape[:-1])))
+    record = row_bytes * max(1, math.prod(what.shape[1:-1]))
+    records = max(1, min(max(1, what.shape[0]), _CHUNK_BYTES // record))
+    array = group.create_array(
+        "logits", shape=what.shape, dtype=what.stored, chunks=(records, *what.shape[1:])
+    )
+    if what.element == "bfloat16":
+        array.attrs[DTYPE_ATTRIBUTE] = "bfloat16"
+    # Chunks are written whole: a part of one would be read, decoded and written again.
+    rows_of_chunk = records * max(1, math.prod(what.shape[1:-1]))
+    waiting: list[NDArray[Any]] = []
+    place = 0
+
+    def flush(rows: NDArray[Any]) -> None:
+        nonlocal place
+        inner = max(1, math.prod(what.shape[1:-1]))
+        first, last = place // inner, (place + len(rows)) // inner
+        array[first:last] = rows.reshape(last - first, *what.shape[1:])
+        place += len(rows)
+
+    def write(rows: NDArray[Any]) -> None:
+        nonlocal waiting
+        waiting.append(rows.copy())
+        if sum(map(len, waiting)) >= rows_of_chunk:
+            together = np.concatenate(waiting)
+            whole = len(together) // rows_of_chunk * rows_of_chunk
+            flush(together[:whole])
+            waiting = [together[whole:]]
+
+    yield write
+    if waiting and (rest := np.concatenate(waiting)).size:
+        flush(rest)
+
+
+def _import_zarr(path: str) -> Any:
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{path} needs zarr ({error}): pip install 'logitkit[files]'", name=error.name
+        ) from None
+    return zarr

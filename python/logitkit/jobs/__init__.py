@@ -2,17 +2,20 @@
 
 from logitkit.jobs.compare import compare
 from logitkit.jobs.comparison import Comparison, Distribution, Estimate
+from logitkit.jobs.convert import ConvertSummary, convert
 from logitkit.jobs.score import score
 from logitkit.jobs.sparsify import SparseSummary, sparsify
 from logitkit.jobs.summary import ScoreSummary
 
 __all__ = [
     "Comparison",
+    "ConvertSummary",
     "Distribution",
     "Estimate",
     "ScoreSummary",
     "SparseSummary",
     "compare",
+    "convert",
     "score",
     "sparsify",
 ]
