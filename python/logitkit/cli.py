@@ -18,9 +18,10 @@ from typing import Any, NoReturn, TextIO
 from logitkit import __version__
 from logitkit.io import OUTPUT_SUFFIXES, DataError, TensorFile, expand_inputs, open_tensor_file
 from logitkit.io.logit_sink import LOGIT_SUFFIXES
+from logitkit.io.table import TABLE_SUFFIXES
 from logitkit.io.tensor import LOGIT_ELEMENTS
 from logitkit.io.tensor_file import SUFFIXES
-from logitkit.jobs import compare, convert, score, sparsify
+from logitkit.jobs import compare, convert, report, score, sparsify
 
 _FILE_ERROR = 1
 _USAGE_ERROR = 2
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_sparsify(commands)
     _add_convert(commands)
+    _add_report(commands)
     _add_info(commands)
     return parser
 
@@ -229,6 +231,40 @@ def _add_convert(commands: Any) -> None:
     )
     _add_which_rows(parser, resume=False)
     _add_how_it_ends(parser)
+
+
+def _add_report(commands: Any) -> None:
+    parser = commands.add_parser(
+        "report",
+        allow_abbrev=False,
+        help="show scores on a page, with the text in the colours of surprisal",
+        description="Write a page, one file that needs nothing from elsewhere, that shows what "
+        "tables of scores are like: distributions, calibration, differences between models, and "
+        "the worst sequences as text in the colours of their surprisal.",
+    )
+    parser.set_defaults(run=_report)
+    parser.add_argument(
+        "scores",
+        nargs="+",
+        metavar="SCORES",
+        help=f"what score has written, one for each model: {', '.join(TABLE_SUFFIXES)}",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help=".html")
+    parser.add_argument(
+        "--vocab", metavar="FILE", help="the texts of the tokens: vocab.json or tokenizer.json"
+    )
+    parser.add_argument(
+        "--base", type=_base, metavar="B", help="base of logarithms of the tables (default: e)"
+    )
+    parser.add_argument(
+        "--sequences",
+        type=int,
+        default=20,
+        metavar="N",
+        help="how many sequences are shown as text (default: 20)",
+    )
+    parser.add_argument("--title", default="Scores", help="the heading")
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
 def _add_which_tensor(parser: argparse.ArgumentParser) -> None:
@@ -382,6 +418,18 @@ def _convert(options: argparse.Namespace) -> None:
     )
     if not options.quiet:
         _print(json.dumps(summary.as_dict(), indent=2) if options.json else str(summary))
+
+
+def _report(options: argparse.Namespace) -> None:
+    report(
+        options.scores,
+        options.output,
+        vocab=options.vocab,
+        base=options.base,
+        sequences=options.sequences,
+        title=options.title,
+        force=options.force,
+    )
 
 
 def _info(options: argparse.Namespace) -> None:

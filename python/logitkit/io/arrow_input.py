@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from logitkit.io.arrow import import_pyarrow
 from logitkit.io.arrow_columns import column_tensor, column_values, needs_length
-from logitkit.io.decoded import DecodedTensor, Decoder, corruption
+from logitkit.io.corruption import corruption
+from logitkit.io.decoded import DecodedTensor, Decoder
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.remote import RemoteFile, open_object, open_random_access
 from logitkit.io.tensor import Tensor

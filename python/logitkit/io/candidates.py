@@ -1,12 +1,8 @@
 """Files of candidates: what `logitkit.Candidates` is made of, by name."""
 
-import errno
 import json
 import os
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
@@ -14,6 +10,7 @@ from numpy.typing import NDArray
 
 from logitkit.io.arrow import import_pyarrow
 from logitkit.io.atomic import atomic_output
+from logitkit.io.corruption import corruption
 from logitkit.io.errors import DataError
 from logitkit.io.safetensors import write_header
 from logitkit.io.tensor_file import open_tensor_file
@@ -28,12 +25,6 @@ _NAMES: Final = ("indptr", *_LISTS, *_PER_ROW, *_NUMBERS)
 # Vocabularies up to this one have ids of 16 bits.
 _NARROW: Final = 1 << 16
 _METADATA: Final = b"logitkit.candidates"
-
-# What NumPy, zipfile and pyarrow raise for a file that is corrupt, or another one than it seems.
-_OF_CONTENTS: Final[tuple[type[Exception], ...]] = (
-    *(ValueError, TypeError, KeyError, AttributeError, EOFError, SyntaxError, RuntimeError),
-    *(NotImplementedError, OverflowError, MemoryError, zlib.error, zipfile.BadZipFile),
-)
 
 
 def check_format(path: str | os.PathLike[str]) -> None:
@@ -128,24 +119,10 @@ def _read_npz(path: str) -> Parts:
     # Opened here: NumPy does not close what it has opened when it fails.
     with (
         open(path, "rb") as file,
-        _corruption(path, ".npz"),
+        corruption(path, ".npz"),
         np.load(file, allow_pickle=False) as archive,
     ):
         return {name: archive[name] for name in _NAMES if name in archive}
-
-
-@contextmanager
-def _corruption(path: str, suffix: str, *others: type[Exception]) -> Iterator[None]:
-    """Name the file in errors that its contents cause; let those of the system pass."""
-    try:
-        yield
-    except OSError as error:
-        # pyarrow gives no number; a corrupt archive makes seek go to no place.
-        if error.errno not in (None, errno.EINVAL):
-            raise
-        raise DataError(f"{path}: not a sound {suffix} file: {error}") from None
-    except (*_OF_CONTENTS, *others) as error:
-        raise DataError(f"{path}: not a sound {suffix} file: {error}") from None
 
 
 def _write_safetensors(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -194,7 +171,7 @@ def _read_parquet(path: str) -> Parts:
     import_pyarrow(".parquet")
     import pyarrow.parquet
 
-    with open(path, "rb") as file, _corruption(path, ".parquet", pyarrow.ArrowException):
+    with open(path, "rb") as file, corruption(path, ".parquet", pyarrow.ArrowException):
         table = pyarrow.parquet.read_table(file).combine_chunks()
         if _METADATA not in (table.schema.metadata or {}):
             return {}

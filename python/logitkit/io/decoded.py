@@ -6,7 +6,6 @@ here makes rows of that. Rows that are asked for in order are decoded once.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -14,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from logitkit.io.corruption import corruption
 from logitkit.io.errors import DataError
 from logitkit.io.tensor import Tensor
 
@@ -159,30 +159,3 @@ def slices(tensor: Tensor, chunk: int, record: int) -> tuple[int, Iterator[tuple
                 yield slice(begin, begin + 1), slice(start, min(start + rows, inner))
 
     return first, pieces()
-
-
-_OF_CONTENTS: Final[tuple[type[Exception], ...]] = (
-    *(ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError),
-    *(RuntimeError, NotImplementedError, MemoryError),
-)
-
-
-@contextmanager
-def corruption(path: str, kind: str, *errors: type[Exception]) -> Iterator[None]:
-    """Name the file in errors that its contents cause; let those of the system pass."""
-    try:
-        yield
-    except DataError:
-        raise
-    except OSError as error:
-        # Libraries give no number for what they find in a file.
-        if error.errno is not None:
-            raise
-        raise DataError(f"{path}: not a sound {kind} file: {_line(error)}") from None
-    except (*_OF_CONTENTS, *errors) as error:
-        raise DataError(f"{path}: not a sound {kind} file: {_line(error)}") from None
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else text[:300] + "..."

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from logitkit.io.decoded import DecodedTensor, Decoder, corruption, slices
+from logitkit.io.corruption import corruption
+from logitkit.io.decoded import DecodedTensor, Decoder, slices
 from logitkit.io.errors import DataError
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.remote import open_object, open_random_access

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from logitkit.io.decoded import DecodedTensor, Decoder, corruption, slices
+from logitkit.io.corruption import corruption
+from logitkit.io.decoded import DecodedTensor, Decoder, slices
 from logitkit.io.errors import DataError
 from logitkit.io.remote import is_url
 from logitkit.io.tensor import Tensor

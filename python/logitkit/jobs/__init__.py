@@ -3,6 +3,7 @@
 from logitkit.jobs.compare import compare
 from logitkit.jobs.comparison import Comparison, Distribution, Estimate
 from logitkit.jobs.convert import ConvertSummary, convert
+from logitkit.jobs.report import report
 from logitkit.jobs.score import score
 from logitkit.jobs.sparsify import SparseSummary, sparsify
 from logitkit.jobs.summary import ScoreSummary
@@ -16,6 +17,7 @@ __all__ = [
     "SparseSummary",
     "compare",
     "convert",
+    "report",
     "score",
     "sparsify",
 ]

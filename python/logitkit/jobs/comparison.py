@@ -230,7 +230,7 @@ class PairTally:
         valid = self._valid
         sequences = self._sequences()
         columns = {name: column[valid] for name, column in self._columns.items()}
-        of = _Sample(columns, None if sequences is None else sequences[valid])
+        of = Sample(columns, None if sequences is None else sequences[valid])
         with np.errstate(all="ignore"):
             shift = of.columns["entropy"] - of.columns["base_entropy"]
             return Comparison(
@@ -263,7 +263,7 @@ class PairTally:
             return dict.fromkeys(names)
         scored = self._valid & ~np.isnan(self._columns["log_prob"])
         columns = {name: self._columns[name][scored] for name in _TARGET_FIELDS}
-        of = _Sample(columns, None if sequences is None else sequences[scored])
+        of = Sample(columns, None if sequences is None else sequences[scored])
         q, p, delta = -columns["log_prob"], -columns["base_log_prob"], columns["delta_prob"]
         # The errors of functions of means are those of their linear parts (the delta method), in
         # which what the two models have in common stands once.
@@ -299,13 +299,14 @@ class PairTally:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """Numbers for each token, and the sequences that the tokens are of, if they are of any."""
 
     columns: dict[str, NDArray[np.float64]]
     sequences: NDArray[np.intp] | None
 
     def mean(self, values: NDArray[np.float64]) -> Estimate:
+        """Return the mean of a number for each token."""
         count = values.size
         if not count:
             return Estimate(math.nan, math.nan)
@@ -325,6 +326,7 @@ class _Sample:
     def distribution(
         self, values: NDArray[np.float64], percentages: tuple[float, ...]
     ) -> Distribution:
+        """Return what a number for each token is like, with the quantiles at these percentages."""
         names = [f"{percent:g}" for percent in percentages]
         if not values.size:
             nothing = dict.fromkeys(names, math.nan)
