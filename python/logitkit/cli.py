@@ -203,6 +203,7 @@ def _add_sparsify(commands: Any) -> None:
         "--keep-entropy", action="store_true", help="also keep the entropy of each full row"
     )
     _add_which_tensor(parser)
+    _add_which_targets(parser)
     _add_which_rows(parser)
     _add_how_it_runs(parser)
 
@@ -390,6 +391,8 @@ def _sparsify(options: argparse.Namespace) -> None:
         top_p=options.top_p,
         keep_entropy=options.keep_entropy,
         logits=options.logits,
+        targets=options.targets,
+        ignore_index=options.ignore_index,
         dtype=options.dtype,
         rows=options.rows,
         shard=options.shard,

@@ -72,7 +72,7 @@ def _from_rows(rows: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
 def _as_column(name: str, values: list[Any]) -> NDArray[Any]:
     if name == "file":
         return np.array(values)
-    if name in ("valid", "same_argmax"):
+    if name in ("valid", "same_argmax", "exact", "base_exact"):
         return np.array([value in (True, "true") for value in values])
     if name in _LISTS:
         return np.array(values, np.float64)

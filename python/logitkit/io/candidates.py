@@ -12,6 +12,7 @@ from logitkit.io.arrow import import_pyarrow
 from logitkit.io.atomic import atomic_output
 from logitkit.io.corruption import corruption
 from logitkit.io.errors import DataError
+from logitkit.io.remote import is_url
 from logitkit.io.safetensors import write_header
 from logitkit.io.tensor_file import open_tensor_file
 
@@ -21,6 +22,8 @@ _LISTS: Final = ("ids", "logits", "log_probs")
 _PER_ROW: Final = ("log_kept_mass", "valid")
 _NUMBERS: Final = ("vocab", "axis")
 _NAMES: Final = ("indptr", *_LISTS, *_PER_ROW, *_NUMBERS)
+_EXTRAS: Final = ("logsumexp", "tail_mass", "entropy", "targets")
+_KNOWN: Final = (*_NAMES, *_EXTRAS)
 
 # Vocabularies up to this one have ids of 16 bits.
 _NARROW: Final = 1 << 16
@@ -56,10 +59,45 @@ def save_candidates(
         write(file, arrays)
 
 
+def is_candidates(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file has candidates rather than logits."""
+    path = os.fspath(path)
+    suffix = os.path.splitext(path)[1].lower()
+    if is_url(path) or not os.path.isfile(path):
+        return False
+    if suffix == ".npz":
+        return True
+    if suffix == ".safetensors":
+        names = {tensor.name for tensor in open_tensor_file(path).tensors}
+        return set(_NAMES) <= names
+    if suffix == ".parquet":
+        import_pyarrow(".parquet", reading=True)
+        import pyarrow.parquet
+
+        with open(path, "rb") as file, corruption(path, ".parquet", pyarrow.ArrowException):
+            return _METADATA in (pyarrow.parquet.read_schema(file).metadata or {})
+    return False
+
+
+def load_extras(path: str | os.PathLike[str]) -> tuple[Parts, Parts]:
+    """Read the parts of candidates, and what `logitkit.jobs.sparsify` has put beside them."""
+    _, read = _format(path)
+    parts = read(os.fspath(path))
+    extras: Parts = {name: parts.pop(name) for name in _EXTRAS if name in parts}
+    found = _checked(path, parts)
+    for name, array in extras.items():
+        if array.shape != np.shape(found["valid"]):
+            raise DataError(f"{os.fspath(path)}: {name} and valid of different shapes")
+    return found, extras
+
+
 def load_candidates(path: str | os.PathLike[str]) -> Parts:
     """Read the parts of candidates, and check that they fit each other."""
     _, read = _format(path)
-    parts = read(os.fspath(path))
+    return _checked(path, read(os.fspath(path)))
+
+
+def _checked(path: str | os.PathLike[str], parts: Parts) -> Parts:
     if "ids" in parts and parts["ids"].dtype == np.uint16:
         parts["ids"] = parts["ids"].astype(np.int32)
     if absent := [name for name in _NAMES if name not in parts]:
@@ -122,7 +160,7 @@ def _read_npz(path: str) -> Parts:
         corruption(path, ".npz"),
         np.load(file, allow_pickle=False) as archive,
     ):
-        return {name: archive[name] for name in _NAMES if name in archive}
+        return {name: archive[name] for name in _KNOWN if name in archive}
 
 
 def _write_safetensors(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -143,7 +181,7 @@ def _read_safetensors(path: str) -> Parts:
     parts: Parts = {}
     with held.open() as file:
         for tensor in held.tensors:
-            if tensor.name in _NAMES and tensor.dtype is not None:
+            if tensor.name in _KNOWN and tensor.dtype is not None:
                 flat = np.frombuffer(file.read(tensor.nbytes, tensor.offset), tensor.dtype)
                 native = flat.astype(tensor.dtype.newbyteorder("="))
                 parts[str(tensor.name)] = native.reshape(tensor.shape)
@@ -181,7 +219,7 @@ def _read_parquet(path: str) -> Parts:
         offsets = lists["ids"].offsets.to_numpy().astype(np.int64)
         # An empty column has no offsets; a slice of a longer one does not begin at 0.
         parts["indptr"] = offsets - offsets[0] if offsets.size else np.zeros(1, np.int64)
-        for name in _PER_ROW:
+        for name in (*_PER_ROW, *(name for name in _EXTRAS if name in table.column_names)):
             values = table[name].to_numpy()
             parts[name] = values.reshape([int(length) for length in shape["leading"]])
         return parts | {name: np.array(int(shape[name])) for name in _NUMBERS}

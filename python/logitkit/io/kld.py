@@ -50,6 +50,11 @@ class CodedTensor(Tensor):
         return self.stored_row_bytes + 4 * self.shape[-1]
 
     @property
+    def saturates(self) -> bool:
+        """Code 0 is an upper bound."""
+        return True
+
+    @property
     def as_stored(self) -> bool:
         """Rows are decoded."""
         return False

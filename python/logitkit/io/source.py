@@ -117,6 +117,11 @@ class LogitSource:
         return not any(part.tensor.fortran_order for part in self.parts)
 
     @property
+    def saturates(self) -> bool:
+        """Whether the least number of a row stands for whatever is below it, as in ``.kld``."""
+        return any(part.tensor.saturates for part in self.parts)
+
+    @property
     def sequential(self) -> bool:
         """Whether rows are best read in order and by one thread: they have to be decoded."""
         return any(part.tensor.sequential for part in self.parts)

@@ -18,7 +18,7 @@ ScoreTable: TypeAlias = dict[str, NDArray[Any]]
 
 _LISTS: Final = ("top_ids", "top_log_probs")
 _TEXTS: Final = ("file",)
-_TRUTHS: Final = ("valid", "same_argmax")
+_TRUTHS: Final = ("valid", "same_argmax", "exact", "base_exact")
 _INTEGERS: Final = ("row", "sequence", "position", "target", "rank", "argmax", "top_ids")
 
 

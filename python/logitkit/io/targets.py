@@ -93,7 +93,7 @@ def _read(
         )
     with file.home(tensor).open() as opened:
         values = tensor.read(opened)
-    _check_range(values, vocab, ignore_index, label)
+    check_range(values, vocab, ignore_index, label)
     return values
 
 
@@ -129,7 +129,8 @@ def _in_file(path: str) -> tuple[TensorFile, Tensor]:
     return file, tensor
 
 
-def _check_range(values: NDArray[Any], vocab: int, ignore_index: int | None, label: str) -> None:
+def check_range(values: NDArray[Any], vocab: int, ignore_index: int | None, label: str) -> None:
+    """Raise `DataError` if a target is not in the vocabulary, and does not mark a row without."""
     wrong = (values < 0) | (values >= vocab)
     if ignore_index is not None:
         wrong &= values != ignore_index

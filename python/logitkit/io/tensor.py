@@ -58,6 +58,11 @@ class Tensor:
         return self.row_bytes
 
     @property
+    def saturates(self) -> bool:
+        """Whether the least number of a row stands for whatever is below it."""
+        return False
+
+    @property
     def sequential(self) -> bool:
         """Whether rows are best read in order and by one thread: they have to be decoded."""
         return False

@@ -15,6 +15,7 @@ from logitkit._compare_stats import compared
 from logitkit._native import __version__
 from logitkit.io import Column, DataError, LogitSource, join_logits, open_sink, read_targets
 from logitkit.io.sink import output_suffix
+from logitkit.io.targets import check_range
 from logitkit.jobs.blocks import Logits, Table, batches
 from logitkit.jobs.comparison import Comparison, PairTally
 from logitkit.jobs.parts import (
@@ -26,6 +27,7 @@ from logitkit.jobs.parts import (
 )
 from logitkit.jobs.progress import progress_bar
 from logitkit.jobs.rows import Bounds, selected
+from logitkit.jobs.sparse_base import SparseBase, compare_rows, is_sparse
 from logitkit.jobs.token_table import empty_table, index_names
 from logitkit.threads import get_num_threads
 
@@ -43,6 +45,9 @@ _COLUMNS: Final = {
     "same_argmax": "same_argmax",
     "valid": "valid",
 }
+_SPARSE_COLUMNS: Final = [
+    "kl_upper", "js_upper", "total_variation_upper", "base_entropy_upper", "base_tail_mass",
+]  # fmt: skip
 
 
 def compare(
@@ -72,7 +77,8 @@ def compare(
     ----------
     base, other : str, PathLike, or sequence of them
         Files of logits, directories of them or patterns, as `logitkit.open_logits` takes them, of
-        the same shape each in all. Element types may differ, and so may the files' lengths.
+        the same shape each in all. Element types may differ, and so may the files' lengths. The
+        base may be a file of `logitkit.jobs.sparsify`, too.
     output : str or PathLike, optional
         A table with one row for each token; ``.parquet``, ``.arrow``, ``.csv``, ``.jsonl`` or
         ``.npz``. It appears whole or not at all.
@@ -129,6 +135,14 @@ def compare(
     the base; ``kl``, ``js``, ``total_variation``, ``base_entropy``, ``entropy``, ``same_argmax``
     and ``valid``. Real columns are float64.
 
+    A base may be a file of `logitkit.jobs.sparsify`. Then ``kl``, ``js``, ``total_variation`` and
+    ``base_entropy`` are lower bounds (the entropy is exact where it was kept), and there are
+    ``kl_upper``, ``js_upper``, ``total_variation_upper``, ``base_entropy_upper`` and
+    ``base_tail_mass``, the mass that was left out; see `logitkit.jobs.sparse_base` for what they
+    follow from. ``base_exact`` is False where ``base_log_prob`` is no more than an upper bound: for
+    targets that were not kept. A ``.kld`` file says as little of tokens with its least code; for
+    such a base there is that column, too.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -156,28 +170,43 @@ def compare(
         check_resumable(output, resume=resume, force=force)
     elif resume:
         raise ValueError("resume without an output; expected one, which parts are kept beside")
-    sources = [join_logits(_listed(paths), key=logits, dtype=dtype) for paths in (base, other)]
-    _check_alike(*sources)
-    first, second = sources
-    tokens = read_targets(first, targets, ignore_index=ignore)
-    _check_targets(tokens, second, targets, ignore)
-    columns = _columns(sources, with_targets=tokens is not None)
-    score = partial(_score, sources, temperature, ignore)
-    (wanted,) = selected([first.row_count], rows, shard)
-    tally = PairTally(first, wanted, with_targets=tokens is not None)
+    second = join_logits(_listed(other), key=logits, dtype=dtype)
+    first: LogitSource | SparseBase
+    if is_sparse(base):
+        if temperature != 1.0:
+            raise ValueError(f"temperature={temperature} with a sparse base; expected 1")
+        first = SparseBase.load(base)  # type: ignore[arg-type]
+        sources, inputs = [second], [described(first), described(second)]
+        score = partial(compare_rows, first, second, ignore)
+    else:
+        first = join_logits(_listed(base), key=logits, dtype=dtype)
+        sources, inputs = [first, second], [described(first), described(second)]
+        score = partial(_score, sources, temperature, ignore)
+    _check_alike(first, second)
+    tokens = _targets(first, second, targets, ignore)
+    columns = _columns(
+        second,
+        with_targets=tokens is not None,
+        sparse=isinstance(first, SparseBase),
+        saturates=isinstance(first, LogitSource) and first.saturates,
+    )
+    (wanted,) = selected([second.row_count], rows, shard)
+    tally = PairTally(
+        second, wanted, [column.name for column in columns], with_targets=tokens is not None
+    )
     row_bytes = sum(source.row_bytes for source in sources)
     nbytes = row_bytes * len(wanted)
     job = {
         "command": "compare",
         "version": __version__,
-        "inputs": [described(source) for source in sources],
+        "inputs": inputs,
         "targets": None if targets is None else os.fspath(targets),
         "options": {"temperature": float(temperature), "ignore_index": ignore},
         "rows": [wanted.start, wanted.stop],
     }
 
     def start(begin: int, end: int) -> Table:
-        return empty_table(first, columns, tokens, begin, end)
+        return empty_table(second, columns, tokens, begin, end)
 
     with ExitStack() as stack:
         write, store = None, None
@@ -236,36 +265,59 @@ def _score(
     for name, field in (_COLUMNS | _TARGET_COLUMNS).items():
         if name in table:
             table[name][rows] = getattr(stats, field)
+    if "base_exact" in table:
+        # Of the least code a file says no more than that it is that or less.
+        targets = np.maximum(table["target"][rows], 0)
+        own = np.take_along_axis(base, targets[:, None], axis=-1)[:, 0]
+        table["base_exact"][rows] = own > base.min(axis=-1)
 
 
-def _columns(sources: list[LogitSource], *, with_targets: bool) -> tuple[Column, ...]:
+def _columns(
+    other: LogitSource, *, with_targets: bool, sparse: bool, saturates: bool
+) -> tuple[Column, ...]:
     real = np.dtype(np.float64)
     statistics = [*(_TARGET_COLUMNS if with_targets else ()), *_COLUMNS]
-    integers = ("row", *index_names(sources[0]), *(("target",) if with_targets else ()))
-    flags = {"same_argmax", "valid"}
+    integers = ("row", *index_names(other), *(("target",) if with_targets else ()))
+    flags = {"same_argmax", "valid", "base_exact"}
+    if sparse:
+        statistics += _SPARSE_COLUMNS
+    if with_targets and (sparse or saturates):
+        statistics.append("base_exact")
     return (
         *(Column(name, np.dtype(np.int64)) for name in integers),
         *(Column(name, np.dtype(np.bool_) if name in flags else real) for name in statistics),
     )
 
 
-def _check_alike(base: LogitSource, other: LogitSource) -> None:
-    if base.shape != other.shape:
+def _check_alike(base: LogitSource | SparseBase, other: LogitSource) -> None:
+    shape = (*base.leading_shape, base.vocab)
+    if shape != other.shape:
         raise DataError(
-            f"{other.name} has logits of shape {other.shape}, {base.name} of {base.shape}; "
+            f"{other.name} has logits of shape {other.shape}, {base.name} of {shape}; "
             "expected the logits of two models for the same tokens"
         )
 
 
-def _check_targets(
-    tokens: NDArray[Any] | None,
+def _targets(
+    base: LogitSource | SparseBase,
     other: LogitSource,
     targets: str | os.PathLike[str] | None,
     ignore_index: int | None,
-) -> None:
-    if tokens is None or targets is not None:
-        return
-    own = read_targets(other, None, ignore_index=ignore_index)
+) -> NDArray[Any] | None:
+    """Return the targets: those asked for, the base's, or the other's if the base is sparse."""
+    if isinstance(base, SparseBase):
+        if targets is not None:
+            return read_targets(other, targets, ignore_index=ignore_index)
+        tokens = base.extras.get("targets")
+        own = read_targets(other, None, ignore_index=ignore_index)
+        if tokens is None:
+            return own
+        check_range(tokens, base.vocab, ignore_index, base.name)
+    else:
+        tokens = read_targets(base, targets, ignore_index=ignore_index)
+        if tokens is None or targets is not None:
+            return tokens
+        own = read_targets(other, None, ignore_index=ignore_index)
     if own is not None and not np.array_equal(own, tokens):
         row = int(np.flatnonzero(own != tokens)[0])
         raise DataError(
@@ -273,3 +325,4 @@ def _check_targets(
             "expected the logits of two models for the same tokens (name the targets to use the "
             "base's)"
         )
+    return tokens

@@ -1,7 +1,7 @@
 """What a comparison of two files of logits comes to."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ _KL_QUANTILES: Final = (99.9, 99.0, 95.0, 90.0, 50.0, 10.0, 5.0, 1.0, 0.1)
 _DELTA_QUANTILES: Final = (99.9, 99.0, 95.0, 90.0, 75.0, 50.0, 25.0, 10.0, 5.0, 1.0, 0.1)
 _WORST: Final = 10
 _FIELDS: Final = ("kl", "js", "total_variation", "base_entropy", "entropy", "same_argmax")
+_BOUNDS: Final = ("kl_upper", "js_upper", "total_variation_upper")
 _TARGET_FIELDS: Final = ("base_log_prob", "log_prob", "delta_prob")
 
 
@@ -82,6 +83,10 @@ class Comparison:
         Number of rows that are not valid in one of the files.
     scored_tokens : int or None
         Number of targets that are not ignored, in valid rows.
+    saturated_tokens : int or None
+        Number of them of whose probability the base says no more than an upper bound: its ``.kld``
+        file has the least code for them, or its sparse file has not kept them. The perplexity of
+        the base is then a lower bound. None where the base says all.
     perplexity, base_perplexity : Estimate or None
         Exponential of the mean negative log-probability of the targets; its error is that of the
         mean, times it.
@@ -101,6 +106,11 @@ class Comparison:
         Jensen-Shannon divergence and total variation.
     entropy_shift : Distribution
         Entropy less that of the base.
+    kl_upper, js_upper, total_variation_upper : Distribution or None
+        Upper bounds of a sparse base, of which the others are lower ones; see
+        `logitkit.jobs.sparse_base`.
+    base_tail_mass : Distribution or None
+        The mass that a sparse base has left out of a row.
     same_argmax : Estimate
         Share of the rows in which both have the same largest logit.
     worst : list of dict
@@ -116,6 +126,7 @@ class Comparison:
     vocab: int
     invalid_rows: int
     scored_tokens: int | None
+    saturated_tokens: int | None
     perplexity: Estimate | None
     base_perplexity: Estimate | None
     correlation: float | None
@@ -129,6 +140,10 @@ class Comparison:
     total_variation: Distribution
     entropy_shift: Distribution
     same_argmax: Estimate
+    kl_upper: Distribution | None = None
+    js_upper: Distribution | None = None
+    total_variation_upper: Distribution | None = None
+    base_tail_mass: Distribution | None = None
     worst: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = math.nan
     gigabytes_per_second: float = math.nan
@@ -138,6 +153,10 @@ class Comparison:
         result: dict[str, Any] = _finite(asdict(self))
         return result
 
+    @property
+    def _bound(self) -> str:
+        return "" if self.kl_upper is None else ", lower bound"
+
     def __str__(self) -> str:
         lines: list[tuple[str, str]] = [
             ("base", self.base),
@@ -145,6 +164,10 @@ class Comparison:
             *([("output", self.output)] if self.output is not None else []),
             ("rows", f"{self.rows} of vocabulary {self.vocab}, {self.invalid_rows} invalid"),
         ]
+        if self.base_tail_mass is not None:
+            lines.append(("mass left out of the base, mean", f"{self.base_tail_mass.mean}"))
+        if self.saturated_tokens is not None:
+            lines.append(("targets of which the base has a bound", f"{self.saturated_tokens}"))
         if self.delta_prob is not None:
             lines += [
                 ("scored tokens", f"{self.scored_tokens}"),
@@ -155,14 +178,16 @@ class Comparison:
                 ("perplexity ratio", f"{self.perplexity_ratio}"),
                 ("perplexity difference", f"{self.perplexity_difference}"),
             ]
-        lines += _lines("KL divergence", self.kl)
+        lines += _lines("KL divergence" + self._bound, self.kl)
+        if self.kl_upper is not None:
+            lines.append(("KL divergence, upper bound, mean", f"{self.kl_upper.mean}"))
         if self.delta_prob is not None:
             lines += _lines("change of probability", self.delta_prob)
             lines.append(("change of probability, RMS", f"{self.delta_prob_rms}"))
         lines += [
             ("same top token", f"{self.same_argmax}"),
-            ("JS divergence, mean", f"{self.js.mean}"),
-            ("total variation, mean", f"{self.total_variation.mean}"),
+            (f"JS divergence{self._bound}, mean", f"{self.js.mean}"),
+            (f"total variation{self._bound}, mean", f"{self.total_variation.mean}"),
             ("entropy shift, mean", f"{self.entropy_shift.mean}"),
         ]
         for place, row in enumerate(self.worst[:3], start=1):
@@ -202,18 +227,23 @@ class PairTally:
     Parameters
     ----------
     source : LogitSource
-        The base.
+        The other model's logits, which are never sparse.
     rows : range
         Those of its rows that are compared.
+    given : sequence of str
+        The columns of the table.
     with_targets : bool
         Whether there are targets.
     """
 
-    def __init__(self, source: LogitSource, rows: range, *, with_targets: bool) -> None:
+    def __init__(
+        self, source: LogitSource, rows: range, given: Sequence[str], *, with_targets: bool
+    ) -> None:
         self._source = source
         self._rows = rows
         self._with_targets = with_targets
-        names = (*_FIELDS, *(_TARGET_FIELDS if with_targets else ()))
+        names = [*_FIELDS, *(_TARGET_FIELDS if with_targets else ())]
+        names += [name for name in (*_BOUNDS, "base_tail_mass", "base_exact") if name in given]
         self._columns = {name: np.empty(len(rows)) for name in names}
         self._valid = np.zeros(len(rows), np.bool_)
 
@@ -243,9 +273,18 @@ class PairTally:
                 total_variation=of.distribution(of.columns["total_variation"], _KL_QUANTILES),
                 entropy_shift=of.distribution(shift, _DELTA_QUANTILES),
                 same_argmax=of.mean(of.columns["same_argmax"]),
+                **self._bounds(of),
                 worst=self._worst(),
                 **about,
             )
+
+    def _bounds(self, of: "Sample") -> dict[str, Any]:
+        """Return what there is for a sparse base alone."""
+        return {
+            name: of.distribution(of.columns[name], _KL_QUANTILES)
+            for name in (*_BOUNDS, "base_tail_mass")
+            if name in of.columns
+        }
 
     def _sequences(self) -> NDArray[np.intp] | None:
         leading = self._source.leading_shape
@@ -255,7 +294,7 @@ class PairTally:
 
     def _about_targets(self, sequences: NDArray[np.intp] | None) -> dict[str, Any]:
         names = (
-            "scored_tokens", "perplexity", "base_perplexity", "correlation",
+            "scored_tokens", "saturated_tokens", "perplexity", "base_perplexity", "correlation",
             "log_perplexity_ratio", "perplexity_ratio", "perplexity_difference", "delta_prob",
             "delta_prob_rms",
         )  # fmt: skip
@@ -273,6 +312,7 @@ class PairTally:
         rms = np.sqrt(square.value)
         numbers = (
             int(scored.sum()),
+            self._saturated(scored),
             _scaled(ln_q, value, value),
             _scaled(ln_p, base, base),
             _correlation(q, p),
@@ -283,6 +323,11 @@ class PairTally:
             _scaled(square, rms, 0.5 / rms if rms > 0.0 else 0.0),
         )
         return dict(zip(names, numbers, strict=True))
+
+    def _saturated(self, scored: NDArray[np.bool_]) -> int | None:
+        if "base_exact" not in self._columns:
+            return None
+        return int((self._columns["base_exact"][scored] == 0.0).sum())
 
     def _worst(self) -> list[dict[str, Any]]:
         kl = np.where(self._valid, self._columns["kl"], -np.inf)

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from logitkit.io.atomic import atomic_output, check_output, sync_folder
 from logitkit.io.errors import DataError, display_name, naming
 from logitkit.io.remote import is_url
 from logitkit.jobs.blocks import BATCH_ROWS, Table
+from logitkit.jobs.sparse_base import SparseBase
 
 _MANIFEST: Final = "manifest.jsonl"
 # At the speed of memory less than a tenth of a second, and far more than it takes to keep a part.
@@ -32,8 +33,14 @@ def parts_folder(output: str) -> str:
     return f"{output}.parts"
 
 
-def described(source: LogitSource) -> list[list[Any]]:
+Compute: TypeAlias = Callable[[range], Generator[Table, None, None]]
+"""What computes the tables of a range of rows, `BATCH_ROWS` rows each or what is left."""
+
+
+def described(source: LogitSource | SparseBase) -> list[list[Any]]:
     """Return what tells the files of a source from others: names, sizes and times of change."""
+    if isinstance(source, SparseBase):
+        return [[source.name, source.size, source.changed]]
     # An index has one file for many parts.
     files = {part.home.path: part.home for part in source.parts}
     return [[display_name(path), *file.version[2:]] for path, file in files.items()]
@@ -214,7 +221,7 @@ def _difference(entry: Mapping[str, Any], job: Mapping[str, Any]) -> str:
 
 
 def kept_or_computed(
-    compute: Callable[[range], Generator[Table, None, None]],
+    compute: Compute,
     rows: range,
     row_bytes: int,
     name: str,
@@ -226,7 +233,7 @@ def kept_or_computed(
     Parameters
     ----------
     compute : callable
-        Computes the tables of a range of rows, `BATCH_ROWS` rows each or what is left.
+        See `Compute`.
     rows : range
         The rows.
     row_bytes : int

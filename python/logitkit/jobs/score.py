@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
 
 from logitkit._arguments import as_count, as_ignore_index, as_scale, as_temperature, as_threads
 from logitkit._native import __version__
@@ -20,8 +23,9 @@ from logitkit.io import (
 )
 from logitkit.io.errors import display_name
 from logitkit.io.sink import output_suffix
-from logitkit.io.targets import is_targets_file
+from logitkit.io.targets import NO_TARGETS, check_range, is_targets_file
 from logitkit.jobs.parts import (
+    Compute,
     check_resumable,
     described,
     finished_parts,
@@ -30,8 +34,15 @@ from logitkit.jobs.parts import (
 )
 from logitkit.jobs.progress import progress_bar
 from logitkit.jobs.rows import Bounds, selected
+from logitkit.jobs.sparse_base import SparseBase, is_sparse
 from logitkit.jobs.summary import ScoreSummary, Tally
-from logitkit.jobs.token_table import Options, real_dtype, token_batches, token_columns
+from logitkit.jobs.token_table import (
+    Options,
+    real_dtype,
+    sparse_batches,
+    token_batches,
+    token_columns,
+)
 from logitkit.threads import get_num_threads
 
 
@@ -127,6 +138,13 @@ def score(
     ``top_ids_1``...), in an ``.npz`` file arrays with a row for each. Real columns are float32,
     float64 for float64 logits. See `logitkit.TokenStats` for what they mean.
 
+    Inputs may be files of `logitkit.jobs.sparsify`, too, with the targets that are in them. Then
+    ``entropy`` is a lower bound and ``entropy_upper`` an upper one, unless it was kept,
+    ``varentropy`` is NaN, and ``tail_mass`` is what was left out; see `logitkit.jobs.sparse_base`.
+    ``exact`` is False where ``log_prob`` is no more than an upper bound, and ``rank`` a lower one:
+    for targets that were not kept. A ``.kld`` file says as little of tokens with its least code;
+    its table has that column, too.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -156,7 +174,7 @@ def score(
         raise ValueError("no inputs are given")
     _check_not_input(output, paths if targets is None else [*paths, os.fspath(targets)])
     check_resumable(output, resume=resume, force=force)
-    sources = [open_logits(path, key=logits, dtype=dtype) for path in paths]
+    sources = [_opened(path, logits, dtype, options) for path in paths]
     _check_alike(sources)
     with_targets = _check_targets(sources, targets, ignore_index)
     first = sources[0]
@@ -167,7 +185,14 @@ def score(
         )
 
     names = list(dict.fromkeys(display_name(path) for path in paths))
-    columns = token_columns(names, first, with_targets=with_targets, top_k=options.top_k)
+    columns = token_columns(
+        names,
+        first,
+        with_targets=with_targets,
+        top_k=options.top_k,
+        sparse=isinstance(first, SparseBase),
+        saturates=any(isinstance(s, LogitSource) and s.saturates for s in sources),
+    )
     wanted = selected([source.row_count for source in sources], rows, shard)
     count = sum(map(len, wanted))
     nbytes = sum(s.row_bytes * len(some) for s, some in zip(sources, wanted, strict=True))
@@ -189,8 +214,12 @@ def score(
     ):
         for number, (source, some) in enumerate(zip(sources, wanted, strict=True)):
             file = names.index(display_name(source.name))
-            tokens = read_targets(source, targets, ignore_index=ignore_index)
-            compute = partial(token_batches, source, columns, file, tokens, options, advance)
+            tokens = _targets(source, targets, ignore_index)
+            compute: Compute
+            if isinstance(source, SparseBase):
+                compute = partial(sparse_batches, source, columns, file, tokens, options)
+            else:
+                compute = partial(token_batches, source, columns, file, tokens, options, advance)
             batches = kept_or_computed(
                 compute, some, source.row_bytes, f"{number:06d}", store, advance
             )
@@ -210,6 +239,34 @@ def score(
         gigabytes_per_second=nbytes / seconds / 1e9,
         **tally.fields(options.base or math.e, with_targets=with_targets),
     )
+
+
+def _opened(
+    path: str, key: str | None, dtype: str | None, options: Options
+) -> LogitSource | SparseBase:
+    if not is_sparse(path):
+        return open_logits(path, key=key, dtype=dtype)
+    if options.temperature != 1.0:
+        raise ValueError(f"temperature={options.temperature} with the sparse {path}; expected 1")
+    return SparseBase.load(path)
+
+
+def _targets(
+    source: LogitSource | SparseBase,
+    targets: str | os.PathLike[str] | None,
+    ignore_index: int | None,
+) -> NDArray[Any] | None:
+    if isinstance(source, LogitSource):
+        return read_targets(source, targets, ignore_index=ignore_index)
+    if targets not in (None, NO_TARGETS):
+        raise ValueError(
+            f"targets={os.fspath(targets or '')!r} for the sparse {source.name}; expected those "
+            "that sparsify has put into it, or 'none'"
+        )
+    found = None if targets is not None else source.extras.get("targets")
+    if found is not None:
+        check_range(found, source.vocab, ignore_index, source.name)
+    return found
 
 
 def _options(
@@ -237,10 +294,11 @@ def _check_not_input(output: str, inputs: Sequence[str]) -> None:
             raise ValueError(f"the output {output!r} is also an input")
 
 
-def _check_alike(sources: Sequence[LogitSource]) -> None:
-    def kind(source: LogitSource) -> str:
-        axes = len(source.shape)
-        return f"{axes} dimensions of {source.dtype} and a vocabulary of {source.vocab}"
+def _check_alike(sources: Sequence[LogitSource | SparseBase]) -> None:
+    def kind(source: LogitSource | SparseBase) -> str:
+        axes = len(source.leading_shape) + 1
+        what = "sparse rows" if isinstance(source, SparseBase) else source.dtype
+        return f"{axes} dimensions of {what} and a vocabulary of {source.vocab}"
 
     for source in sources[1:]:
         if kind(source) != kind(sources[0]):
@@ -251,17 +309,19 @@ def _check_alike(sources: Sequence[LogitSource]) -> None:
 
 
 def _check_targets(
-    sources: Sequence[LogitSource],
+    sources: Sequence[LogitSource | SparseBase],
     targets: str | os.PathLike[str] | None,
     ignore_index: int | None,
 ) -> bool:
-    if len(sources) > 1 and targets is not None and is_targets_file(sources[0], targets):
+    first = sources[0]
+    beside = targets is None or isinstance(first, SparseBase) or not is_targets_file(first, targets)
+    if len(sources) > 1 and not beside:
         raise ValueError(
-            f"one file of targets, {os.fspath(targets)!r}, for {len(sources)} inputs: score them "
+            f"one file of targets, {targets!s}, for {len(sources)} inputs: score them "
             "one by one, or name a tensor that stands beside the logits in each"
         )
     # All targets are looked at before the logits of the first file, which take far longer.
-    found = [read_targets(s, targets, ignore_index=ignore_index) is not None for s in sources]
+    found = [_targets(source, targets, ignore_index) is not None for source in sources]
     if any(found) and not all(found):
         raise DataError(
             f"{sources[found.index(True)].name} has targets, {sources[found.index(False)].name} "

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from logitkit._arguments import as_threads
+from logitkit._arguments import as_ignore_index, as_threads
 from logitkit._candidates import Candidates
 from logitkit._native import __version__
 from logitkit.filters import candidates
-from logitkit.io import LogitSource, join_logits
+from logitkit.io import LogitSource, join_logits, read_targets
 from logitkit.io.atomic import file_size
 from logitkit.io.candidates import check_format, save_candidates
 from logitkit.jobs.blocks import Logits, Table, batches
@@ -96,6 +97,8 @@ def sparsify(
     top_p: float | None = None,
     keep_entropy: bool = False,
     logits: str | None = None,
+    targets: str | os.PathLike[str] | None = None,
+    ignore_index: int | None = None,
     dtype: str | None = None,
     rows: str | Bounds | None = None,
     shard: str | tuple[int, int] | None = None,
@@ -111,7 +114,9 @@ def sparsify(
     the distribution is lost but how the rest, :math:`1 - e^{m}` with m that logarithm, is shared
     out: ``log_probs + log_kept_mass`` are the log-probabilities under all tokens, and a logit less
     its log-probability is the log-sum-exp. The file is read block by block, so it may be far larger
-    than memory; what is kept has to fit.
+    than memory; what is kept has to fit. Besides the candidates the output has, for each row, the
+    ``logsumexp`` of all its logits and the ``tail_mass`` of what is left out. `logitkit.jobs.score`
+    and `logitkit.jobs.compare` take it in place of the logits, with bounds for what is not known.
 
     Parameters
     ----------
@@ -131,6 +136,11 @@ def sparsify(
     logits : str, optional
         The tensor with the logits. By default the tensor ``logits``, else the only tensor of 2 or
         3 dimensions with a floating-point type.
+    targets : str or PathLike, optional
+        The target tokens, which are kept as ``targets``: a tensor beside the logits, a file, or
+        "none". By default the tensor ``targets`` beside the logits, if there is one.
+    ignore_index : int, optional
+        The target of rows that have none.
     dtype : {"float64", "float32", "float16", "bfloat16"}, optional
         What the bytes of the logits are, where the file holds raw bits.
     rows : str or tuple, optional
@@ -170,6 +180,7 @@ def sparsify(
     >>> import pathlib, tempfile
     >>> import logitkit
     >>> import numpy as np
+    from numpy.typing import NDArray
     >>> from logitkit.jobs import sparsify
     >>> with tempfile.TemporaryDirectory() as name:
     ...     folder = pathlib.Path(name)
@@ -193,6 +204,8 @@ def sparsify(
     source = join_logits(paths, key=logits, dtype=dtype)
     (wanted,) = selected([source.row_count], rows, shard)
     leading = source.leading_shape if len(wanted) == source.row_count else (len(wanted),)
+    tokens = read_targets(source, targets, ignore_index=as_ignore_index(ignore_index))
+    tokens = None if tokens is None else tokens[wanted.start : wanted.stop]
     workers = as_threads(threads) or get_num_threads()
     job = {
         "command": "sparsify",
@@ -213,7 +226,7 @@ def sparsify(
             path,
             {name: parts[name] for name in Candidates.__slots__},
             force=force or resume,
-            extras={"entropy": parts["entropy"]} if keep_entropy else {},
+            extras=_extras(parts, tokens, leading, keep_entropy=keep_entropy),
             scratch=scratch(store),
         )
     seconds = time.perf_counter() - began
@@ -244,6 +257,24 @@ def _as_top_p(top_p: float) -> float:
     if not 0.0 < top_p < 1.0:
         raise ValueError(f"top_p={top_p!r}; expected a mass above 0 and below 1")
     return float(top_p)
+
+
+def _extras(
+    parts: Table, tokens: NDArray[Any] | None, leading: tuple[int, ...], *, keep_entropy: bool
+) -> dict[str, NDArray[Any]]:
+    """Return what is kept of each row besides its candidates."""
+    valid, mass = parts["valid"], parts["log_kept_mass"]
+    lse = np.full(valid.shape, np.nan, mass.dtype)
+    firsts = parts["indptr"][:-1][valid.reshape(-1)]
+    # In float64: a sum of the three in float32 would have three roundings.
+    logit, log_prob = (parts[name][firsts].astype(np.float64) for name in ("logits", "log_probs"))
+    lse[valid] = logit - log_prob - mass[valid]
+    extras = {"logsumexp": lse, "tail_mass": np.maximum(-np.expm1(mass), 0)}
+    if keep_entropy:
+        extras["entropy"] = parts["entropy"]
+    if tokens is not None:
+        extras["targets"] = tokens.astype(np.int64).reshape(leading)
+    return extras
 
 
 _LISTS: Final = ("ids", "logits", "log_probs")

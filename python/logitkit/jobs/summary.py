@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 _ENTROPIES: Final = ("entropy_mean", "entropy_median", "entropy_p5", "entropy_p95")
 _SCORES: Final = (
     "scored_tokens",
+    "saturated_tokens",
     "mean_negative_log_prob",
     "standard_error",
     "perplexity",
@@ -46,6 +47,10 @@ class ScoreSummary:
         Number of rows that are not valid.
     scored_tokens : int or None
         Number of scored tokens, n.
+    saturated_tokens : int or None
+        Number of them of whose probability the input says no more than an upper bound: a ``.kld``
+        file that has the least code for them, or a sparse file that has not kept them. The mean and
+        the perplexity are then lower bounds. None where the input says all.
     mean_negative_log_prob : float or None
         Mean of ``-log_prob`` over the scored tokens, in units of `base`.
     standard_error : float or None
@@ -74,6 +79,7 @@ class ScoreSummary:
     base: float
     invalid_rows: int
     scored_tokens: int | None
+    saturated_tokens: int | None
     mean_negative_log_prob: float | None
     standard_error: float | None
     perplexity: float | None
@@ -107,6 +113,11 @@ class ScoreSummary:
             error = f"{self.mean_negative_log_prob:.5g} ± {self.standard_error:.2g} {unit}"
             lines += [
                 ("scored tokens", f"{self.scored_tokens}"),
+                *(
+                    [("of which with a bound", f"{self.saturated_tokens}")]
+                    if self.saturated_tokens is not None
+                    else []
+                ),
                 ("mean negative log-probability", error),
                 ("perplexity", f"{self.perplexity:.5g}"),
                 ("bits per token", f"{self.bits_per_token:.5g}"),
@@ -144,6 +155,7 @@ class Tally:
         self._valid = 0
         self._scored = 0
         self._top1 = 0
+        self._saturated: int | None = None
 
     def add(self, batch: Mapping[str, NDArray[Any]]) -> None:
         """Count some rows of the table."""
@@ -158,6 +170,8 @@ class Tally:
             log_prob = batch["log_prob"][scored]
             self._negative_log_prob[self._scored : self._scored + len(log_prob)] = -log_prob
             self._scored += len(log_prob)
+            if "exact" in batch:
+                self._saturated = (self._saturated or 0) + int((~batch["exact"][scored]).sum())
             self._top1 += int(np.sum(batch["argmax"][scored] == batch["target"][scored]))
 
     def fields(self, base: float, *, with_targets: bool) -> dict[str, Any]:
@@ -178,7 +192,7 @@ class Tally:
         quantiles = np.quantile(values, [0.5, 0.05, 0.95])
         return dict(zip(_ENTROPIES, map(float, (mean, *quantiles)), strict=True))
 
-    def _scores(self, base: float) -> dict[str, float]:
+    def _scores(self, base: float) -> dict[str, Any]:
         values = self._negative_log_prob[: self._scored]
         count = len(values)
         # A target of probability 0 makes the mean infinite, and its spread undefined.
@@ -189,6 +203,7 @@ class Tally:
             perplexity = float(np.exp(nats))
         return {
             "scored_tokens": count,
+            "saturated_tokens": self._saturated,
             "mean_negative_log_prob": mean,
             "standard_error": spread / math.sqrt(count) if count else math.nan,
             "perplexity": perplexity,

@@ -1,5 +1,6 @@
 """The table with one row for each token: its columns, and how they are computed."""
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,17 +8,21 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from logitkit.io import Column, LogitSource
-from logitkit.jobs.blocks import Logits, Table, batches
+from logitkit.io import Column, DataError, LogitSource
+from logitkit.jobs.blocks import BATCH_ROWS, Logits, Table, batches
+from logitkit.jobs.sparse_base import SparseBase
 from logitkit.stats import token_stats
 
+_SPARSE_ROWS: Final = 1 << 10
 _TARGET_COLUMNS: Final = ("log_prob", "rank")
 _COLUMNS: Final = (
     "entropy", "varentropy", "logsumexp", "max", "argmax", "max_prob", "valid",
 )  # fmt: skip
+_SPARSE_COLUMNS: Final = ("entropy_upper", "tail_mass")
 _TOP_COLUMNS: Final = ("top_ids", "top_log_probs")
 _DTYPES: Final = {
-    "rank": np.int64, "argmax": np.int64, "valid": np.bool_, "top_ids": np.int64,
+    "rank": np.int64, "argmax": np.int64, "valid": np.bool_, "exact": np.bool_,
+    "top_ids": np.int64,
 }  # fmt: skip
 
 
@@ -32,17 +37,21 @@ class Options:
     top_k: int | None = None
 
 
-def real_dtype(source: LogitSource) -> np.dtype[Any]:
+def real_dtype(source: LogitSource | SparseBase) -> np.dtype[Any]:
     """Return the dtype of the real columns."""
+    if isinstance(source, SparseBase):
+        return source.real
     return np.dtype(np.float64 if source.dtype == "float64" else np.float32)
 
 
 def token_columns(
     names: Sequence[str],
-    source: LogitSource,
+    source: LogitSource | SparseBase,
     *,
     with_targets: bool,
     top_k: int | None = None,
+    sparse: bool = False,
+    saturates: bool = False,
 ) -> tuple[Column, ...]:
     """Return the columns of a table over files that are like `source`.
 
@@ -56,6 +65,10 @@ def token_columns(
         Whether there are targets.
     top_k : int, optional
         How many of the largest logits are listed.
+    sparse : bool, default False
+        Whether the files are sparse, so that there are bounds.
+    saturates : bool, default False
+        Whether a target's log-probability may be an upper bound.
 
     Returns
     -------
@@ -65,7 +78,9 @@ def token_columns(
         ``rank`` with targets; the other statistics; ``top_ids`` and ``top_log_probs`` with `top_k`.
     """
     real = real_dtype(source)
-    statistics = (*_TARGET_COLUMNS, *_COLUMNS) if with_targets else _COLUMNS
+    statistics: tuple[str, ...] = (*(_TARGET_COLUMNS if with_targets else ()), *_COLUMNS)
+    statistics += _SPARSE_COLUMNS if sparse else ()
+    statistics += ("exact",) if with_targets and (sparse or saturates) else ()
     integers = ("row", *index_names(source), *(("target",) if with_targets else ()))
     return (
         Column("file", np.dtype(np.int32), tuple(names)),
@@ -130,11 +145,82 @@ def token_batches(
         for name in (*_TARGET_COLUMNS, *_COLUMNS, *_TOP_COLUMNS):
             if name in table:
                 table[name][rows] = getattr(stats, name)
+        if "exact" in table:
+            # Of the least code a file says no more than that it is that or less.
+            targets = np.maximum(table["target"][rows], 0)
+            own = np.take_along_axis(logits[0], targets[:, None], axis=-1)[:, 0]
+            table["exact"][rows] = own > logits[0].min(axis=-1)
 
     yield from batches([source], start, score, options.threads, advance, rows)
 
 
-def index_names(source: LogitSource) -> tuple[str, ...]:
+def sparse_batches(
+    base: SparseBase,
+    columns: Sequence[Column],
+    file: int,
+    targets: NDArray[Any] | None,
+    options: Options,
+    rows: range,
+) -> Generator[Table, None, None]:
+    """Compute the table's rows for one sparse file; see `token_batches`."""
+    for first in range(rows.start, rows.stop, BATCH_ROWS):
+        last = min(first + BATCH_ROWS, rows.stop)
+        table = empty_table(base, columns, targets, first, last, file=file)
+        # The widest row sets how wide all of them are.
+        for start in range(first, last, _SPARSE_ROWS):
+            some = range(start, min(start + _SPARSE_ROWS, last))
+            found = _sparse_statistics(base, some, targets, options)
+            for column in columns:
+                if column.name in found:
+                    place = slice(some.start - first, some.stop - first)
+                    table[column.name][place] = found[column.name]
+        yield table
+
+
+def _sparse_statistics(
+    base: SparseBase, some: range, targets: NDArray[Any] | None, options: Options
+) -> Table:
+    rows = base.rows(some.start, some.stop)
+    unit = 1.0 if options.base is None else 1.0 / math.log(options.base)
+    place = slice(some.start, some.stop)
+    valid = base.valid[place]
+    firsts = np.minimum(base.indptr[:-1][place], max(base.ids.size - 1, 0))
+    low, high = rows.entropy()
+    if "entropy" in base.extras:
+        low = high = base.extras["entropy"][place].astype(np.float64)
+    found: Table = {
+        "entropy": low * unit,
+        "entropy_upper": high * unit,
+        "varentropy": np.full(len(some), np.nan),
+        "logsumexp": base.extras["logsumexp"][place],
+        "max": base.logits[firsts] if base.ids.size else np.full(len(some), np.nan),
+        "max_prob": rows.probs[:, 0],
+        "tail_mass": rows.tail,
+    }
+    found = {name: np.where(valid, values, np.nan) for name, values in found.items()}
+    found |= {"valid": valid, "argmax": np.where(valid, rows.ids[:, 0], 0)}
+    if options.top_k is not None:
+        if rows.there.sum(axis=1)[valid].min(initial=options.top_k) < options.top_k:
+            raise DataError(f"{base.name}: rows with fewer than top_k={options.top_k} tokens")
+        width = slice(0, options.top_k)
+        ids = np.zeros((len(some), options.top_k), np.int64)
+        ids[valid] = rows.ids[valid, width]
+        log_probs = np.full(ids.shape, np.nan)
+        log_probs[valid] = rows.log_probs[valid, width] * unit
+        found |= {"top_ids": ids, "top_log_probs": log_probs}
+    if targets is not None:
+        own = targets[place]
+        scored = valid if options.ignore_index is None else valid & (own != options.ignore_index)
+        log_prob, kept = rows.log_prob(own)
+        # Equal logits do not raise a rank.
+        ties = rows.log_probs > np.where(kept >= 0, log_prob, -np.inf)[:, None]
+        found["log_prob"] = np.where(scored, log_prob * unit, np.nan)
+        found["rank"] = np.where(scored, 1 + (ties & rows.there).sum(axis=1), 0)
+        found["exact"] = (kept >= 0) | (rows.tail == 0) | ~scored
+    return found
+
+
+def index_names(source: LogitSource | SparseBase) -> tuple[str, ...]:
     """Return the names of the columns that say where a row stands, if there are such."""
     axes = len(source.leading_shape)
     if axes < 2:
@@ -143,7 +229,7 @@ def index_names(source: LogitSource) -> tuple[str, ...]:
 
 
 def empty_table(
-    source: LogitSource,
+    source: LogitSource | SparseBase,
     columns: Sequence[Column],
     targets: NDArray[Any] | None,
     first: int,
