@@ -95,7 +95,7 @@ def read_tensors(file: RandomAccessFile) -> tuple[list[Tensor], Any, list[Tensor
     decoded: list[Tensor] = []
     plain: list[Tensor] = []
     with _opened(file) as (arrow, source):
-        counts = [arrow.get_batch(i).num_rows for i in range(arrow.num_record_batches)]
+        counts = [_batch(arrow, i).num_rows for i in range(arrow.num_record_batches)]
         for number, field in enumerate(arrow.schema):
             length = _first_length(arrow, number) if needs_length(field.type) else None
             tensor = column_tensor(field, sum(counts), length, DecodedTensor)
@@ -107,9 +107,16 @@ def read_tensors(file: RandomAccessFile) -> tuple[list[Tensor], Any, list[Tensor
     return decoded, partial(_open, file.path, file.version), plain
 
 
+def _batch(arrow: Any, number: int) -> Any:
+    """Return a record batch that is sound: Arrow takes lengths and offsets from a file on trust."""
+    batch = arrow.get_batch(number)
+    batch.validate(full=True)
+    return batch
+
+
 def _first_length(arrow: Any, number: int) -> int | None:
     for i in range(arrow.num_record_batches):
-        column = arrow.get_batch(i).column(number)
+        column = _batch(arrow, i).column(number)
         if len(column):
             return len(column[0]) if column[0].is_valid else None
     return None
@@ -128,7 +135,7 @@ def _pieces(
     for i, count in enumerate(counts):
         if not count:
             continue
-        values = column_values(arrow.get_batch(i).column(number), tensor, file.path)
+        values = column_values(_batch(arrow, i).column(number), tensor, file.path)
         # Memory of its own, not the file's: it was compressed.
         offset = values.__array_interface__["data"][0] - start
         if not 0 <= offset <= file.size - values.nbytes:
@@ -169,13 +176,13 @@ def _open(path: str, version: tuple[Any, ...]) -> Iterator[Decoder]:
 def _begin(
     path: str, arrow: Any, tensor: Tensor, record: int
 ) -> tuple[int, Iterator[NDArray[Any]]]:
-    counts = [arrow.get_batch(i).num_rows for i in range(arrow.num_record_batches)]
+    counts = [_batch(arrow, i).num_rows for i in range(arrow.num_record_batches)]
     ends = list(accumulate(counts))
     batch = bisect_right(ends, record)
     column = arrow.schema.get_field_index(tensor.name)
 
     def pieces() -> Iterator[NDArray[Any]]:
         for number in range(batch, len(counts)):
-            yield column_values(arrow.get_batch(number).column(column), tensor, path)
+            yield column_values(_batch(arrow, number).column(column), tensor, path)
 
     return (ends[batch - 1] if batch else 0), pieces()

@@ -12,6 +12,7 @@ from logitkit.io.arrow import import_pyarrow
 from logitkit.io.atomic import atomic_output
 from logitkit.io.corruption import corruption
 from logitkit.io.errors import DataError
+from logitkit.io.npz import read_arrays
 from logitkit.io.remote import is_url
 from logitkit.io.safetensors import write_header
 from logitkit.io.tensor_file import open_tensor_file
@@ -154,13 +155,7 @@ def _write_npz(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _read_npz(path: str) -> Parts:
-    # Opened here: NumPy does not close what it has opened when it fails.
-    with (
-        open(path, "rb") as file,
-        corruption(path, ".npz"),
-        np.load(file, allow_pickle=False) as archive,
-    ):
-        return {name: archive[name] for name in _KNOWN if name in archive}
+    return {name: array for name, array in read_arrays(path).items() if name in _KNOWN}
 
 
 def _write_safetensors(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -6,11 +6,14 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logitkit.io.columns import Batch, Column, WriteBatch
+from logitkit.io.corruption import corruption
+from logitkit.io.errors import DataError, quoted
 
 
 @contextmanager
@@ -77,3 +80,24 @@ def _write_all(part: IO[bytes], data: memoryview) -> None:
 def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
     # ZipInfo has a fixed date, as in archives that NumPy writes: equal tables are equal files.
     return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
+
+
+def read_arrays(path: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive.
+
+    Raises
+    ------
+    DataError
+        If it is not sound, or holds something else than arrays of numbers or texts.
+    """
+    # Opened here: NumPy does not close what it has opened when it fails.
+    with (
+        open(path, "rb") as file,
+        corruption(path, ".npz"),
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        arrays = {name: archive[name] for name in archive}
+        # What does not begin as an array does comes as it is.
+        if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise DataError(f"{path}: not a sound .npz file: {quoted(strange[0])} is no array")
+        return arrays

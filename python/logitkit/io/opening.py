@@ -111,6 +111,8 @@ def _part(file: TensorFile, found: Tensor, dtype: str | None) -> Part:
             else ""
         )
         raise DataError(f"{file.path}: {tensor} is not of a floating-point type{hint}")
+    if min(tensor.shape, default=0) < 0:
+        raise DataError(f"{file.path}: {tensor} has a negative length: the file is not sound")
     if not tensor.shape or tensor.shape[-1] == 0:
         raise DataError(f"{file.path}: {tensor} has no logits in a row: the last axis is empty")
     if tensor.fortran_order and sum(length > 1 for length in tensor.shape[:-1]) > 1:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from logitkit.io.arrow import import_pyarrow
 from logitkit.io.corruption import corruption
 from logitkit.io.errors import DataError
+from logitkit.io.npz import read_arrays
 
 ScoreTable: TypeAlias = dict[str, NDArray[Any]]
 
@@ -76,6 +77,8 @@ def _read_arrow(path: str) -> ScoreTable:
 def _from_arrow(table: Any) -> ScoreTable:
     import pyarrow
 
+    # Arrow takes lengths and offsets from a file on trust.
+    table.validate(full=True)
     columns: ScoreTable = {}
     for name in table.column_names:
         column = pyarrow.concat_arrays(_plain(table[name]).chunks)
@@ -98,8 +101,7 @@ def _plain(column: Any) -> Any:
 
 
 def _read_npz(path: str) -> ScoreTable:
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-        table = {name: archive[name] for name in archive}
+    table = read_arrays(path)
     for name in _TEXTS:
         if f"{name}_names" in table:
             table[name] = table.pop(f"{name}_names")[table[name]]
