@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,27 +58,49 @@ def test_truncated_while_read(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.fixture
+def no_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read, as where the system grants no lease."""
+    monkeypatch.setattr("logitkit.io.random_access.lease", lambda *arguments: None)
+
+
+@pytest.fixture(params=["mapped", "read"])
+def access(request: pytest.FixtureRequest) -> None:
+    """Files are mapped where the system grants a lease, then read."""
+    if request.param == "read":
+        request.getfixturevalue("no_maps")
+
+
+@pytest.mark.usefixtures("access")
 @pytest.mark.parametrize("change", ["truncated", "changed"])
 def test_changed_while_read(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_sparse(tmp_path / "a.safetensors", 100, 1 << 17)
-    announce = RandomAccessFile.will_read
+    path = write_sparse(tmp_path / "a.safetensors", 4096, 1 << 17)
+    announce, threads = RandomAccessFile.will_read, []
 
-    def interfere(self: RandomAccessFile, size: int, offset: int) -> None:
+    def interfere() -> None:
+        with open(path, "r+b") as file:
+            if change == "truncated":
+                file.truncate(20_000_000)
+            else:
+                file.seek(5000)
+                file.write(b"new")
+
+    def watch(self: RandomAccessFile, size: int, offset: int) -> None:
         announce(self, size, offset)
-        if offset > 30_000_000:
-            with open(path, "r+b") as file:
-                if change == "truncated":
-                    file.truncate(20_000_000)
-                else:
-                    file.seek(5000)
-                    file.write(b"new")
+        if not threads:
+            # Whoever writes waits for the file to be given back: not in this thread.
+            threads.append(threading.Thread(target=interfere))
+            threads[0].start()
 
-    monkeypatch.setattr(RandomAccessFile, "will_read", interfere)
+    monkeypatch.setattr(RandomAccessFile, "will_read", watch)
     with pytest.raises(ValueError, match=f"{change} while it was being read"):
         score(path, tmp_path / "o.csv")
+    threads[0].join(5)
+    assert not threads[0].is_alive()
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.usefixtures("no_maps")
 def test_input_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_npy(tmp_path / "a.npy", random_logits(20, 1000))
 
@@ -95,6 +118,7 @@ def test_input_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.usefixtures("no_maps")
 def test_without_positioned_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logits = random_logits(300, 1000)
     path = write_npy(tmp_path / "a.npy", logits)

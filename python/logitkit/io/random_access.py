@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logitkit.io.errors import DataError, naming
+from logitkit.io.leased_map import LeasedMap, lease
 
 # Some systems refuse a single read of 2 GiB or more.
 _MAX_READ = 1 << 30
@@ -32,10 +33,8 @@ class RandomAccessFile:
 
     Notes
     -----
-    The file is read, not mapped. A map of a file that someone truncates, or whose disk fails,
-    kills the process with SIGBUS. Populating its pages beforehand (``MADV_POPULATE_READ``) does
-    not exclude that: truncation takes away pages that were there as well. A read costs a copy, but
-    no page faults.
+    A map of a file that someone truncates, or whose disk fails, kills the process with SIGBUS. So
+    the file is read, which costs a copy, unless it can be mapped in a way that excludes that.
     """
 
     def __init__(self, path: str) -> None:
@@ -45,6 +44,8 @@ class RandomAccessFile:
             raise DataError(f"{path}: not a regular file")
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
         self._lock = threading.Lock()
+        self._map: LeasedMap | None = None
+        self._asked = False
         self.version = self._version()
 
     @property
@@ -105,8 +106,24 @@ class RandomAccessFile:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), offset, size, os.POSIX_FADV_WILLNEED)
 
+    def lend(self, size: int, offset: int) -> NDArray[np.uint8] | None:
+        """Return bytes of the file where they are, to be given back; None: they are to be read."""
+        with self._lock:
+            if not self._asked:
+                self._asked = True
+                self._map = lease(self._file.fileno(), self.size)
+        return None if self._map is None else self._map.lend(offset, size)
+
+    def take_back(self, size: int, offset: int) -> None:
+        """Take back what `lend` has returned."""
+        assert self._map is not None
+        self._map.take_back(offset, size)
+
     def close(self) -> None:
         """Close the file."""
+        if self._map is not None:
+            self._map.close()
+            self._map = None
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -81,6 +81,9 @@ class RemoteFile(RandomAccessFile):
         view[: len(found)] = found
         return len(found)
 
+    def lend(self, size: int, offset: int) -> None:
+        """Return None: there are no bytes to be had but by reading."""
+
     def will_read(self, size: int, offset: int) -> None:
         """Do nothing: there is no system in between that could read ahead."""
 

@@ -263,6 +263,38 @@ class RowReader:
             return np.empty((0, self._source.vocab), tensor.dtype)
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
+    @contextmanager
+    def lent(self, start: int, stop: int) -> Iterator[NDArray[Any] | None]:
+        """Have rows without a copy, where that can be done safely.
+
+        Parameters
+        ----------
+        start, stop : int
+            Rows, as for `read`.
+
+        Yields
+        ------
+        ndarray, shape (stop - start, vocab), or None
+            The rows, in the file's own memory, for use inside the ``with`` block; None if they have
+            to be read.
+        """
+        pieces = list(self._pieces(start, stop))
+        tensor = self._source.parts[pieces[0][0]].tensor if len(pieces) == 1 else None
+        if tensor is None or not tensor.as_stored:
+            yield None
+            return
+        (number, first, last), size = pieces[0], (stop - start) * tensor.row_bytes
+        offset = tensor.row_offset(first)
+        with self._handle(number) as file:
+            cells = file.lend(size, offset)
+            if cells is None:
+                yield None
+                return
+            try:
+                yield cells.view(tensor.dtype).reshape(last - first, -1)
+            finally:
+                file.take_back(size, offset)
+
     def will_read(self, start: int, stop: int) -> None:
         """Ask the system to have these rows at hand soon."""
         for number, first, last in self._pieces(start, stop):
