@@ -182,10 +182,10 @@ def test_the_command(tmp_path: Path) -> None:
     logits, targets = random_logits(9, 7), random_targets(9, vocab=7)
     source = write_safetensors(tmp_path / "a.safetensors", logits=logits, targets=targets)
     output = tmp_path / "b.parquet"
-    result = run("convert", source, "-o", output, "--to-dtype", "float16", "--json")
+    result = run("convert", source, output, "--to-dtype", "float16", "--json")
     assert result.returncode == 0, result
     assert logitkit.open_logits(output).dtype == "float16"
-    result = run("convert", source, "-o", tmp_path / "b.xyz")
+    result = run("convert", source, tmp_path / "b.xyz")
     check_error(result, 2, "none of .npy, .safetensors")
     with pytest.warns(UserWarning, match="the targets are left out"):
         convert(source, tmp_path / "b.npy")
