@@ -233,11 +233,14 @@ fn log_mass<W: Whole>(
     } else {
         let sums = whole.sums(temperature);
         // Those equal to the largest apart, so that little that is gone has its digits.
-        let below =
-            |places: &[f64]| places.iter().filter(|&&x| x < logits[0]).map(weight).sum();
-        let top = logits[..end].iter().take_while(|&&x| x == logits[0]).count() as f64;
-        let head_rest: f64 = below(&logits[..end]);
-        let behind = (sums.count - top) + (sums.rest - head_rest).max(0.0);
+        let top = logits[..end].iter().take_while(|&&x| x == logits[0]).count();
+        let head_rest: f64 = if first == 0 {
+            // They are the weights that have been looked at: a nucleus may have thousands.
+            weighed.weight[top..end].iter().sum()
+        } else {
+            logits[top..end].iter().map(weight).sum()
+        };
+        let behind = (sums.count - top as f64) + (sums.rest - head_rest).max(0.0);
         (before + behind, sums.count + sums.rest)
     };
     let gone = gone / total;

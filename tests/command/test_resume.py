@@ -223,6 +223,24 @@ def test_an_output_that_exists(interrupted: Path) -> None:
         score(interrupted / "a.npy", interrupted / "o.csv", resume=True)
 
 
+def test_a_directory_of_something_else(tmp_path: Path) -> None:
+    path = write_npy(tmp_path / "a.npy", random_logits(30, 40))
+    (tmp_path / "o.csv.parts").mkdir()
+    (tmp_path / "o.csv.parts" / "letters.txt").write_text("dear")
+    with pytest.raises(FileExistsError, match="has something else in it"):
+        score(path, tmp_path / "o.csv", resume=True)
+    assert (tmp_path / "o.csv.parts" / "letters.txt").read_text() == "dear"
+
+
+def test_what_others_put_there_stays(interrupted: Path) -> None:
+    note = interrupted / "o.csv.parts" / "note.txt"
+    note.write_text("do not touch")
+    left = interrupted / "o.csv.parts" / ".logitkit-00ff.part"
+    left.write_text("of a run that was killed")
+    score(interrupted / "a.npy", interrupted / "o.csv", resume=True)
+    assert list((interrupted / "o.csv.parts").iterdir()) == [note]
+
+
 def test_compare_needs_an_output(interrupted: Path) -> None:
     source = interrupted / "a.npy"
     with pytest.raises(ValueError, match="resume without an output"):

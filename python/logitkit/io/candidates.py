@@ -102,7 +102,8 @@ def _checked(path: str | os.PathLike[str], parts: Parts) -> Parts:
     if "ids" in parts and parts["ids"].dtype == np.uint16:
         parts["ids"] = parts["ids"].astype(np.int32)
     if absent := [name for name in _NAMES if name not in parts]:
-        raise DataError(f"{os.fspath(path)}: no candidates in it: {', '.join(absent)} absent")
+        hint = "; logits are read from .npy" if os.fspath(path).endswith(".npz") else ""
+        raise DataError(f"{os.fspath(path)}: no candidates in it: {', '.join(absent)} absent{hint}")
     if wrong := _fault(parts):
         raise DataError(f"{os.fspath(path)}: not sound candidates: {wrong}")
     result: Parts = {name: parts[name][()] for name in _NAMES}

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any, Final, TypeAlias
@@ -24,6 +25,8 @@ from logitkit.jobs.blocks import BATCH_ROWS, Table
 from logitkit.jobs.sparse_base import SparseBase
 
 _MANIFEST: Final = "manifest.jsonl"
+# Parts, and temporary files of runs that were killed.
+_OWN: Final = r"\w+-\d+-\d+\.npz|\.logitkit-[0-9a-f]+\.part"
 # At the speed of memory less than a tenth of a second, and far more than it takes to keep a part.
 PART_BYTES: Final = 1 << 30
 
@@ -101,11 +104,14 @@ def part_store(output: str, job: Mapping[str, Any], *, force: bool) -> Iterator[
         If the directory cannot be used, or another run is using it.
     """
     folder = parts_folder(output)
+    path = os.path.join(folder, _MANIFEST)
     with naming(folder):
         os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, _MANIFEST)
+        if not os.path.exists(path) and os.listdir(folder):
+            raise FileExistsError(17, "the directory for parts has something else in it", folder)
+        manifest = open(path, "a+b")  # noqa: SIM115 - closed below
     # Held open, and locked: the lock of a process that is killed goes with it.
-    with naming(path), open(path, "a+b") as manifest:
+    with manifest:
         _lock(manifest, folder)
         store = PartStore(folder, manifest)
         store.load(dict(job), force=force)
@@ -182,13 +188,15 @@ class PartStore:
     def remove(self) -> None:
         """Remove the parts, the manifest last: until then they are recognised."""
         for name in os.listdir(self.folder):
-            if name != _MANIFEST:
+            if re.fullmatch(_OWN, name):
                 os.unlink(os.path.join(self.folder, name))
         # An open file can't be removed everywhere.
         if os.name == "nt":
             self._manifest.close()
         os.unlink(os.path.join(self.folder, _MANIFEST))
-        os.rmdir(self.folder)
+        # Whatever else someone has put there stays.
+        with suppress(OSError):
+            os.rmdir(self.folder)
         sync_folder(os.path.dirname(self.folder) or ".")
 
 

@@ -107,10 +107,9 @@ def selected(
         )
     size = last - first
     begin, end = first + (number - 1) * size // shards, first + number * size // shards
-    starts = [0, *accumulate(counts)]
+    starts = accumulate(counts, initial=0)
+    # What lies before an input begins at its start, and what lies behind it at its end.
     return [
-        range(min(max(begin - start, 0), count), max(0, min(end - start, count)))
-        if begin < start + count and end > start
-        else range(count if begin >= start + count else 0, count if begin >= start + count else 0)
+        range(*(min(max(place - start, 0), count) for place in (begin, end)))
         for start, count in zip(starts, counts, strict=False)
     ]
