@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from logitkit import _native
 from logitkit._arguments import as_scale
-from logitkit._draws import as_draws
+from logitkit._draws import Draws, as_draws
 from logitkit._philox import Stream
 
 _Array: TypeAlias = NDArray[Any]
@@ -232,9 +232,16 @@ class Candidates:
         >>> reference.candidates(np.zeros(1000)).sample(seed=1, row_ids=2)
         np.int64(550)
         """
+        as_num_samples(num_samples)
+        draws = as_draws(seed, draw, row_ids, np.shape(self.valid))
+        return self.draw(draws, num_samples, replace=replace, return_log_probs=return_log_probs)
+
+    def draw(
+        self, draws: Draws, num_samples: int | None, *, replace: bool, return_log_probs: bool
+    ) -> Any:
+        """Draw as `sample` does, by random numbers whose origin has been checked."""
         leading = np.shape(self.valid)
         count = as_num_samples(num_samples)
-        draws = as_draws(seed, draw, row_ids, leading)
         numbers = draws.uniform(Stream.SAMPLE, count).reshape(-1) if replace else None
         places = _native.sample_candidates(
             np.ascontiguousarray(self.indptr),
@@ -244,14 +251,16 @@ class Candidates:
             None if replace else draws.words(),
             count,
         )
-        some = places >= 0
-        ids = np.full(places.size, -1, np.int64)
-        ids[some] = self.ids[places[some]]
+        none = places < 0
         shape = leading if num_samples is None else (*leading, count)
+        # The last one, or nothing, stands for none until it is told apart.
+        padded = not self.ids.size
+        ids = (np.zeros(1, np.int32) if padded else self.ids)[places].astype(np.int64)
+        ids[none] = -1
         if not return_log_probs:
             return ids.reshape(shape)[()]
-        log_probs = np.full(places.size, np.nan, self.log_probs.dtype)
-        log_probs[some] = self.log_probs[places[some]]
+        log_probs = (np.zeros(1, self.log_probs.dtype) if padded else self.log_probs)[places]
+        log_probs[none] = np.nan
         return ids.reshape(shape)[()], log_probs.reshape(shape)[()]
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:

@@ -1,7 +1,9 @@
 """Arguments of every filter: explicit steps, or keywords in a named order, to one chain."""
 
+import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -69,8 +71,13 @@ ORDERS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The orders in which peers apply the filters that they have."""
 
+_PLAIN: Final = frozenset({int, float, type(None)})
+
 # Orders in which every filter sees the distribution that none has touched.
 _JOINT: Final = frozenset({"sglang"})
+
+
+NativeSteps: TypeAlias = list[tuple[str, list[NDArray[np.float64]]]]
 
 
 class Chain(NamedTuple):
@@ -88,6 +95,8 @@ class Chain(NamedTuple):
         How many tokens stay whatever the steps say.
     mark
         Whether a row that cannot be filtered comes back empty, instead of an error.
+    of_one_row
+        What `native` returns for a single row, if that is known already.
     """
 
     steps: tuple[Step, ...]
@@ -95,6 +104,21 @@ class Chain(NamedTuple):
     ties_all: bool
     min_keep: int
     mark: bool
+    of_one_row: "NativeSteps | None" = None
+
+    def native(self, leading: tuple[int, ...]) -> "NativeSteps":
+        """Return names and parameters, those of each row, as the native core takes them."""
+        if self.of_one_row is not None and math.prod(leading) == 1:
+            return self.of_one_row
+        laid = []
+        for step, parameters in self.beside_rows(leading):
+            numbers = [np.ascontiguousarray(each, np.float64) for each in parameters]
+            if isinstance(step, MinP):
+                # How far below the largest logit, in nats: the logarithm of the definition.
+                with np.errstate(divide="ignore"):
+                    numbers = [-np.log(each) for each in numbers]
+            laid.append((step.name, numbers))
+        return laid
 
     def beside_rows(self, leading: tuple[int, ...]) -> list[tuple[Step, tuple[NDArray[Any], ...]]]:
         """Return the steps with their parameters for each row, flat."""
@@ -113,6 +137,45 @@ def as_chain(
     may_draw: bool = False,
 ) -> Chain:
     """Check the arguments of a filter; `keywords` are its parameters by the names of the steps."""
+    numbers = tuple(keywords.values())
+    kinds = tuple(map(type, numbers))
+    plain = steps is None and _PLAIN.issuperset(kinds)
+    # Not what hides errors in the others' types, as 1.0 does that equals 1.
+    if plain and type(min_keep) is int and type(joint) is bool:
+        return _plain_chain(
+            tuple(keywords), numbers, kinds, order, joint, ties, min_keep, on_invalid
+        )
+    return _as_chain(steps, keywords, order, joint, ties, min_keep, on_invalid, may_draw=may_draw)
+
+
+@lru_cache(maxsize=256)
+def _plain_chain(
+    names: tuple[str, ...],
+    numbers: tuple[Any, ...],
+    kinds: tuple[type, ...],
+    order: str,
+    joint: bool,
+    ties: str,
+    min_keep: int,
+    on_invalid: str,
+) -> Chain:
+    """Return the chain of plain numbers, which a program passes again and again."""
+    keywords = dict(zip(names, numbers, strict=True))
+    chain = _as_chain(None, keywords, order, joint, ties, min_keep, on_invalid, may_draw=False)
+    return chain._replace(of_one_row=chain.native(()))
+
+
+def _as_chain(
+    steps: Sequence[Step] | None,
+    keywords: Mapping[str, ArrayLike | None],
+    order: str,
+    joint: bool,
+    ties: str,
+    min_keep: int,
+    on_invalid: str,
+    *,
+    may_draw: bool,
+) -> Chain:
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is not known; expected {_one_of(ORDERS)}")
     if ties not in ("index", "all"):

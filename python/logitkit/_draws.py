@@ -17,6 +17,7 @@ smaller id comes first.
    trick for sampling sequences without replacement", ICML 2019.
 """
 
+import math
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -58,11 +59,11 @@ def as_draws(
     seed: ArrayLike, draw: ArrayLike, row_ids: ArrayLike | None, leading: tuple[int, ...]
 ) -> Draws:
     """Check what random numbers are made from."""
-    rows = int(np.prod(leading))
-    ids = np.arange(rows, dtype=np.uint64).reshape(leading) if row_ids is None else row_ids
     return Draws(
         seed=beside_rows(unsigned(seed, "seed", 64), leading, "seed"),
-        row=beside_rows(unsigned(ids, "row_ids", 64), leading, "row_ids"),
+        row=np.arange(math.prod(leading), dtype=np.uint64)
+        if row_ids is None
+        else beside_rows(unsigned(row_ids, "row_ids", 64), leading, "row_ids"),
         draw=beside_rows(unsigned(draw, "draw", 32), leading, "draw"),
     )
 

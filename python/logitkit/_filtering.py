@@ -10,7 +10,6 @@ from logitkit._arrays import Rows
 from logitkit._candidates import Candidates
 from logitkit._chains import Chain, check_valid
 from logitkit._dense import destination
-from logitkit.steps import MinP
 
 
 def filtered(
@@ -29,7 +28,7 @@ def filtered(
         rows.cells,
         rows.element,
         rows.swapped,
-        _native_steps(rows, chain),
+        chain.native(rows.leading),
         0.0 if coins is None else np.ascontiguousarray(coins),
         chain.joint,
         chain.ties_all,
@@ -41,7 +40,7 @@ def filtered(
     if not chain.mark:
         check_valid(valid, largest.reshape(rows.leading))
     kept = Candidates(
-        indptr=np.concatenate([[0], counts.cumsum()]),
+        indptr=_ends(counts),
         ids=ids,
         logits=logits,
         log_probs=log_probs,
@@ -51,6 +50,13 @@ def filtered(
         axis=rows.axis,
     )
     return _completed(kept, rows, chain, undecided, coins) if undecided.size else kept
+
+
+def _ends(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where rows of so many candidates begin, and where the last one ends."""
+    ends = np.zeros(counts.size + 1, np.int64)
+    counts.cumsum(out=ends[1:])
+    return ends
 
 
 def filter_rows(
@@ -63,7 +69,7 @@ def filter_rows(
 ) -> NDArray[Any]:
     """Write every row, what the chain leaves of it and `fill`, to `out` or to a new array."""
     place = destination(rows, out, stated, "out")
-    steps = _native_steps(rows, chain)
+    steps = chain.native(rows.leading)
     if place.cells is None and not chain.mark:
         # Nothing is to be lost if a row cannot be filtered.
         _check_before(rows, threads)
@@ -97,18 +103,6 @@ def as_fill(fill: float) -> float:
         return float(fill)
     except (TypeError, ValueError):
         raise TypeError(f"fill={fill!r} is not a number; expected one, such as -inf") from None
-
-
-def _native_steps(rows: Rows, chain: Chain) -> list[tuple[str, list[NDArray[np.float64]]]]:
-    laid = []
-    for step, parameters in chain.beside_rows(rows.leading):
-        numbers = [np.ascontiguousarray(each, np.float64) for each in parameters]
-        if isinstance(step, MinP):
-            # How far below the largest logit, in nats: the logarithm of the definition.
-            with np.errstate(divide="ignore"):
-                numbers = [-np.log(each) for each in numbers]
-        laid.append((step.name, numbers))
-    return laid
 
 
 def _min_keep(rows: Rows, chain: Chain) -> int:
@@ -160,7 +154,7 @@ def _completed(
         return np.insert(column, at, np.concatenate(own).astype(column.dtype))
 
     return Candidates(
-        indptr=np.concatenate([[0], counts.cumsum()]),
+        indptr=_ends(counts),
         ids=spliced(kept.ids, "ids"),
         logits=spliced(kept.logits, "logits"),
         log_probs=spliced(kept.log_probs, "log_probs"),

@@ -1,5 +1,6 @@
 """Parameters of filters and draws, checked: one number, or one for each row."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,9 @@ def integers(given: ArrayLike, name: str, expected: str, least: int) -> NDArray[
 
 def unsigned(given: ArrayLike, name: str, bits: int) -> NDArray[np.uint64]:
     """Check integers from 0 to ``2**bits - 1``."""
+    if type(given) is int and 0 <= given < 1 << bits:
+        # Most often it is one number; the rest is for arrays, and for what is wrong.
+        return _frozen(np.array(given, np.uint64))
     expected = f"an int from 0 to 2**{bits} - 1"
     array, holds = as_array(given, name)
     if array.dtype.kind not in "iuO" or holds is not None:
@@ -68,6 +72,8 @@ def unsigned(given: ArrayLike, name: str, bits: int) -> NDArray[np.uint64]:
 def beside_rows(given: Any, leading: tuple[int, ...], name: str) -> NDArray[Any]:
     """Return a checked parameter for each row, flat, in C order."""
     array = np.asarray(given)
+    if not array.ndim:
+        return np.full(math.prod(leading), array)
     try:
         return np.broadcast_to(array, leading).reshape(-1)
     except ValueError:

@@ -1,5 +1,6 @@
 """Draws from rows: as they are, or from what filters leave."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,9 @@ def sampled(
 ) -> Any:
     """Draw tokens from every row, and their log-probabilities if these are wanted."""
     vocab = int(rows.cells.shape[-2])
-    steps = [step for step in chain.steps if not _is_off(step, vocab)]
-    chain = chain._replace(steps=tuple(steps))
+    steps = tuple(step for step in chain.steps if not _is_off(step, vocab))
+    if len(steps) < len(chain.steps):
+        chain = chain._replace(steps=steps, of_one_row=None)
     if all(isinstance(step, Temperature) for step in steps):
         return _from_all(rows, chain, draws, num_samples, replace, log_probs, threads)
     coins = None
@@ -49,15 +51,8 @@ def sampled(
         coins = draws.uniform(Stream.XTC, 1)[:, 0]
     # In float64: what is drawn is not to depend on how results are rounded.
     kept = filtered(rows, chain, threads, coins, wide=True)
-    ids, found = kept.sample(
-        draws.seed.reshape(rows.leading),
-        draws.draw.reshape(rows.leading),
-        draws.row.reshape(rows.leading),
-        num_samples,
-        replace=replace,
-        return_log_probs=True,
-    )
-    return (ids, found.astype(rows.result_dtype)) if log_probs else ids
+    found = kept.draw(draws, num_samples, replace=replace, return_log_probs=log_probs)
+    return (found[0], found[1].astype(rows.result_dtype)) if log_probs else found
 
 
 def _from_all(
@@ -109,22 +104,26 @@ def _temperature(rows: Rows, chain: Chain) -> float | NDArray[np.float64]:
 def _is_off(step: Step, vocab: int) -> bool:
     """Whether a step keeps every token of every row."""
     match step:
-        case TopK():
-            k = np.asarray(step.k)
-            return bool(((k <= 0) | (k >= vocab)).all())
-        case TopP() | Typical():
-            return bool((np.asarray(step.p) >= 1.0).all())
-        case MinP():
-            return bool((np.asarray(step.p) == 0.0).all())
-        case Epsilon() | Eta():
-            return bool((np.asarray(step.epsilon) == 0.0).all())
-        case TopNSigma():
-            n = np.asarray(step.n)
-            return bool(((n <= 0.0) | (n == np.inf)).all())
-        case TopH():
-            return bool((np.asarray(step.alpha) == np.inf).all())
-        case MaxSurprise():
-            return bool((np.asarray(step.bits) == np.inf).all())
-        case XTC():
-            return bool((np.asarray(step.probability) == 0.0).all())
+        case TopK(k):
+            return _all(k, lambda k: (k <= 0) | (k >= vocab))
+        case TopP(p) | Typical(p):
+            return _all(p, lambda p: p >= 1.0)
+        case MinP(p):
+            return _all(p, lambda p: p == 0.0)
+        case Epsilon(epsilon) | Eta(epsilon):
+            return _all(epsilon, lambda epsilon: epsilon == 0.0)
+        case TopNSigma(n):
+            return _all(n, lambda n: (n <= 0.0) | (n == np.inf))
+        case TopH(alpha):
+            return _all(alpha, lambda alpha: alpha == np.inf)
+        case MaxSurprise(bits):
+            return _all(bits, lambda bits: bits == np.inf)
+        case XTC(probability):
+            return _all(probability, lambda probability: probability == 0.0)
     return False
+
+
+def _all(parameter: Any, test: Callable[[Any], Any]) -> bool:
+    """Whether a number, or every one of an array, passes a test."""
+    found = test(parameter)
+    return bool(found.all() if isinstance(found, np.ndarray) else found)

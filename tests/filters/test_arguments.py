@@ -287,3 +287,15 @@ def test_a_step_documents_its_parameters_and_has_an_example(name: str) -> None:
     for field in step.__match_args__:
         assert f"\n    {field} : array_like of " in step.__doc__
     assert ">>> from logitkit.steps import" in step.__doc__
+
+
+def test_numbers_that_are_equal_and_of_other_types(implementation: ModuleType) -> None:
+    """Chains of plain numbers are kept, but not for numbers that other types forbid."""
+    logits = np.zeros((2, 5), np.float32)
+    implementation.candidates(logits, top_k=1, top_p=0.5)
+    with pytest.raises(TypeError, match=r"k of dtype"):
+        implementation.candidates(logits, top_k=1.0, top_p=0.5)
+    with pytest.raises(TypeError, match="dtype bool"):
+        implementation.candidates(logits, top_k=True, top_p=0.5)
+    kept = implementation.candidates(logits, top_k=1, top_p=0.5)
+    assert kept.ids.tolist() == [0, 0]
