@@ -33,6 +33,15 @@ def test_beside_the_logits(beside: Path) -> None:
     assert read_targets(source, "none") is None
 
 
+def test_those_of_a_source_may_mark_rows_without_one(tmp_path: Path) -> None:
+    targets = TARGETS.copy()
+    targets[1, 2] = -100
+    path = write_safetensors(tmp_path / "a.safetensors", logits=LOGITS, targets=targets)
+    np.testing.assert_array_equal(open_logits(path).targets, targets)
+    with pytest.raises(ValueError, match="ignore index -100"):
+        read_targets(open_logits(path))
+
+
 def test_absent(alone: Path, tmp_path: Path) -> None:
     assert read_targets(open_logits(alone)) is None
     summary = score(alone, tmp_path / "o.csv")

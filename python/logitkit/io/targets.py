@@ -51,38 +51,52 @@ def read_targets(
     OSError
         If the file cannot be read.
     """
+    found = _found(source, targets)
+    for label, values in found:
+        check_range(values, source.vocab, ignore_index, label)
+    return _joined(found)
+
+
+def targets_beside(source: LogitSource) -> NDArray[Any] | None:
+    """Return the targets beside the logits, whatever numbers they are; see `read_targets`."""
+    return _joined(_found(source, None))
+
+
+def _joined(found: list[tuple[str, NDArray[Any]]]) -> NDArray[Any] | None:
+    values = [values.ravel() for _, values in found]
+    return np.concatenate(values) if len(values) > 1 else values[0] if values else None
+
+
+def _found(
+    source: LogitSource, targets: str | os.PathLike[str] | None
+) -> list[tuple[str, NDArray[Any]]]:
+    """Return the targets of each part of a source, or of all in one, with what to call them."""
     if targets is not None and is_targets_file(source, targets):
         file, tensor = _in_file(os.fspath(targets))
-        return _read(file, tensor, source.leading_shape, source.vocab, ignore_index).ravel()
+        return [_read(file, tensor, source.leading_shape, source.vocab)]
     if targets is not None and os.fspath(targets) == NO_TARGETS:
-        return None
-    found = [
-        _beside(part, None if targets is None else os.fspath(targets)) for part in source.parts
-    ]
-    if None in found:
-        other = next((i for i, tensor in enumerate(found) if tensor is not None), None)
+        return []
+    name = None if targets is None else os.fspath(targets)
+    tensors = [_beside(part, name) for part in source.parts]
+    if None in tensors:
+        other = next((i for i, tensor in enumerate(tensors) if tensor is not None), None)
         if other is None:
-            return None
+            return []
         raise DataError(
             f"{source.parts[other].file.path} has targets, "
-            f"{source.parts[found.index(None)].file.path} has none: score them in runs of their "
+            f"{source.parts[tensors.index(None)].file.path} has none: score them in runs of their "
             "own, or say targets 'none'"
         )
-    values = [
-        _read(part.file, tensor, part.tensor.shape[:-1], source.vocab, ignore_index).ravel()
-        for part, tensor in zip(source.parts, found, strict=True)
+    return [
+        _read(part.file, tensor, part.tensor.shape[:-1], source.vocab)
+        for part, tensor in zip(source.parts, tensors, strict=True)
         if tensor is not None
     ]
-    return values[0] if len(values) == 1 else np.concatenate(values)
 
 
 def _read(
-    file: TensorFile,
-    tensor: Tensor,
-    shape: tuple[int, ...],
-    vocab: int,
-    ignore_index: int | None,
-) -> NDArray[Any]:
+    file: TensorFile, tensor: Tensor, shape: tuple[int, ...], vocab: int
+) -> tuple[str, NDArray[Any]]:
     label = f"{file.path}: {tensor}"
     if tensor.dtype is None or tensor.dtype.kind not in "iu" or tensor.is_float:
         raise DataError(f"{label} cannot be targets, which are integers")
@@ -92,9 +106,7 @@ def _read(
             f"the shape {list(shape)}"
         )
     with file.home(tensor).open() as opened:
-        values = tensor.read(opened)
-    check_range(values, vocab, ignore_index, label)
-    return values
+        return label, tensor.read(opened)
 
 
 def is_targets_file(source: LogitSource, targets: str | os.PathLike[str]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logitkit.io import LogitSource
-from logitkit.io.source import RowReader
+from logitkit.io.row_reader import RowReader
 
 Table: TypeAlias = dict[str, NDArray[Any]]
 Logits: TypeAlias = list[NDArray[Any]]

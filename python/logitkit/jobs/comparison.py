@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logitkit.io import LogitSource
+from logitkit.jobs.estimates import Distribution, Estimate, Sample, correlation, scaled
 
 # In percent; those that llama-perplexity prints.
 _KL_QUANTILES: Final = (99.9, 99.0, 95.0, 90.0, 50.0, 10.0, 5.0, 1.0, 0.1)
@@ -17,50 +18,6 @@ _WORST: Final = 10
 _FIELDS: Final = ("kl", "js", "total_variation", "base_entropy", "entropy", "same_argmax")
 _BOUNDS: Final = ("kl_upper", "js_upper", "total_variation_upper")
 _TARGET_FIELDS: Final = ("base_log_prob", "log_prob", "delta_prob")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean, or what follows from means, with its standard error.
-
-    Attributes
-    ----------
-    value : float
-        The estimate.
-    error : float
-        Its standard error, as for independent tokens; NaN of fewer than two tokens.
-    by_sequence : float or None
-        Its standard error with the sums over sequences as what is independent (cluster-robust,
-        with G / (G - 1) for G sequences); None for logits without sequences, or one alone.
-    """
-
-    value: float
-    error: float
-    by_sequence: float | None = None
-
-    def __str__(self) -> str:
-        clustered = "" if self.by_sequence is None else f"  (by sequence ± {self.by_sequence:.2g})"
-        return f"{self.value:.6g} ± {self.error:.2g}{clustered}"
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """What a number for each token is like.
-
-    Attributes
-    ----------
-    mean : Estimate
-        The mean.
-    max, min : float
-        The extremes.
-    quantiles : dict of str to float
-        By percentages, such as "99.9"; with linear interpolation between neighbours.
-    """
-
-    mean: Estimate
-    max: float
-    min: float
-    quantiles: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -278,7 +235,7 @@ class PairTally:
                 **about,
             )
 
-    def _bounds(self, of: "Sample") -> dict[str, Any]:
+    def _bounds(self, of: Sample) -> dict[str, Any]:
         """Return what there is for a sparse base alone."""
         return {
             name: of.distribution(of.columns[name], _KL_QUANTILES)
@@ -313,14 +270,14 @@ class PairTally:
         numbers = (
             int(scored.sum()),
             self._saturated(scored),
-            _scaled(ln_q, value, value),
-            _scaled(ln_p, base, base),
-            _correlation(q, p),
+            scaled(ln_q, value, value),
+            scaled(ln_p, base, base),
+            correlation(q, p),
             ln_ratio,
-            _scaled(ln_ratio, ratio, ratio),
-            _scaled(of.mean(value * q - base * p), value - base, 1.0),
+            scaled(ln_ratio, ratio, ratio),
+            scaled(of.mean(value * q - base * p), value - base, 1.0),
             of.distribution(delta, _DELTA_QUANTILES),
-            _scaled(square, rms, 0.5 / rms if rms > 0.0 else 0.0),
+            scaled(square, rms, 0.5 / rms if rms > 0.0 else 0.0),
         )
         return dict(zip(names, numbers, strict=True))
 
@@ -341,57 +298,3 @@ class PairTally:
                 where |= {"sequence": row // leading[1], "position": row % leading[1]}
             worst.append(where | {"kl": float(kl[place])})
         return worst
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Numbers for each token, and the sequences that the tokens are of, if they are of any."""
-
-    columns: dict[str, NDArray[np.float64]]
-    sequences: NDArray[np.intp] | None
-
-    def mean(self, values: NDArray[np.float64]) -> Estimate:
-        """Return the mean of a number for each token."""
-        count = values.size
-        if not count:
-            return Estimate(math.nan, math.nan)
-        mean = float(values.mean())
-        error = float(values.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
-        return Estimate(mean, error, self._by_sequence(values - mean))
-
-    def _by_sequence(self, centred: NDArray[np.float64]) -> float | None:
-        if self.sequences is None:
-            return None
-        sums = np.bincount(self.sequences, weights=centred)
-        groups = np.unique(self.sequences).size
-        if groups < 2:
-            return None
-        return float(np.sqrt(groups / (groups - 1) * (sums**2).sum()) / centred.size)
-
-    def distribution(
-        self, values: NDArray[np.float64], percentages: tuple[float, ...]
-    ) -> Distribution:
-        """Return what a number for each token is like, with the quantiles at these percentages."""
-        names = [f"{percent:g}" for percent in percentages]
-        if not values.size:
-            nothing = dict.fromkeys(names, math.nan)
-            return Distribution(self.mean(values), math.nan, math.nan, nothing)
-        found = np.percentile(values, percentages)
-        quantiles = dict(zip(names, map(float, found), strict=True))
-        return Distribution(self.mean(values), float(values.max()), float(values.min()), quantiles)
-
-
-def _scaled(estimate: Estimate, value: float, slope: float) -> Estimate:
-    """Return a function of an estimate, with this value and slope."""
-    clustered = estimate.by_sequence
-    return Estimate(
-        float(value),
-        float(abs(slope) * estimate.error),
-        None if clustered is None else float(abs(slope) * clustered),
-    )
-
-
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    spread = math.sqrt(float((a * a).sum()) * float((b * b).sum()))
-    return float((a * b).sum()) / spread if spread > 0.0 else math.nan

@@ -8,7 +8,7 @@ from typing import Final
 
 from logitkit import __version__
 from logitkit.io.vocabulary import TokenText
-from logitkit.jobs.comparison import Estimate
+from logitkit.jobs.estimates import Estimate
 from logitkit.report import figures
 from logitkit.report.scores import Scores, differences, interval
 from logitkit.report.text import FULL_SCALE, sequences_as_text

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from logitkit.io.errors import DataError
 from logitkit.io.table import ScoreTable
-from logitkit.jobs.comparison import Estimate, Sample
+from logitkit.jobs.estimates import Estimate, Sample
 
 BINS: Final = 10
 """Into how many intervals of confidence a calibration diagram is cut."""
