@@ -172,6 +172,15 @@ def test_rows_shards_and_resumed_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".parquet"])
+def test_they_are_no_logits(suffix: str, tmp_path: Path) -> None:
+    base = write_npy(tmp_path / "p.npy", random_logits(9, 12))
+    sparsify(base, tmp_path / f"s{suffix}", top_p=0.8)
+    for wrong in ((base, tmp_path / f"s{suffix}"), (tmp_path / f"s{suffix}",) * 2):
+        with pytest.raises(DataError, match=r"sparse rows, .* expected logits"):
+            compare(*wrong)
+
+
 def test_what_does_not_fit(tmp_path: Path) -> None:
     base = write_npy(tmp_path / "p.npy", random_logits(9, 12))
     other = write_npy(tmp_path / "q.npy", random_logits(8, 12))

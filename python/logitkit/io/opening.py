@@ -124,6 +124,11 @@ def _part(file: TensorFile, found: Tensor, dtype: str | None) -> Part:
 
 
 def _select(file: TensorFile, key: str | None) -> list[Tensor]:
+    if key is None and file.find("log_kept_mass") and file.find("ids"):
+        raise DataError(
+            f"{file.path}: sparse rows, as logitkit sparsify writes them; expected logits. "
+            "logitkit.Candidates.load reads it, score and compare take it as it is"
+        )
     unnamed = next((tensor for tensor in file.tensors if tensor.name is None), None)
     if unnamed is not None:
         if key is not None:
