@@ -103,14 +103,13 @@ def column_values(array: Any, tensor: Tensor, path: str) -> NDArray[Any]:
     if hasattr(array, "storage"):
         array = array.storage
     if inner:
-        lengths = array.value_lengths().to_numpy(zero_copy_only=False) if needs_length(
-            array.type) else None  # fmt: skip
-        if lengths is not None and (lengths != inner[0]).any():
-            other = int(lengths[lengths != inner[0]][0])
-            raise DataError(
-                f"{label} has lists of {inner[0]} and of {other} numbers; expected the logits of "
-                "one vocabulary"
-            )
+        if needs_length(array.type):
+            lengths = array.value_lengths().to_numpy(zero_copy_only=False)
+            if len(others := lengths[lengths != inner[0]]):
+                raise DataError(
+                    f"{label} has lists of {inner[0]} and of {others[0]} numbers; expected the "
+                    "logits of one vocabulary"
+                )
         array = array.flatten()
         if array.null_count:
             raise DataError(f"{label} has nulls; expected a number in every place")

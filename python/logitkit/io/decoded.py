@@ -41,11 +41,11 @@ class DecodedTensor(Tensor):
 
     def read(self, file: Any) -> NDArray[Any]:
         """Return the array, whole."""
-        with file.guard():
-            pieces = list(file.begin(self, 0)[1])
         assert self.dtype is not None
-        return np.concatenate([piece.reshape(-1) for piece in pieces] or [np.empty(0, self.dtype)]
-                              ).reshape(self.shape)  # fmt: skip
+        with file.guard():
+            pieces = [piece.reshape(-1) for piece in file.begin(self, 0)[1]]
+        together = np.concatenate([np.empty(0, self.dtype), *pieces])
+        return together.reshape(self.shape)
 
     def read_rows(
         self, file: Any, start: int, stop: int, buffer: NDArray[np.uint8]
