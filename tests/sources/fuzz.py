@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 import logitkit
 import numpy as np
-from logitkit.io import DataError, write_kld
+from logitkit.io import DataError, read_targets, write_kld
 from logitkit.io.table import read_table
 from logitkit.io.vocabulary import read_vocabulary
 from logitkit.jobs import score, sparsify
@@ -71,7 +71,7 @@ def read_logits(path: Path) -> None:
     assert source.rows(0, source.row_count).shape == (source.row_count, source.vocab)
     if source.row_count:
         source.rows(source.row_count // 2, source.row_count)
-    _ = source.targets
+    read_targets(source)
 
 
 def read_scores(path: Path) -> None:

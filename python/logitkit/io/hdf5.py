@@ -50,7 +50,10 @@ def read_tensors(file: RandomAccessFile) -> tuple[list[Tensor], Any, list[Tensor
     plain: list[Tensor] = []
     with _opened(file) as (h5py, opened):
 
-        def visit(name: str, item: Any) -> None:
+        def visit(name: str | bytes, item: Any) -> None:
+            if isinstance(name, bytes):
+                # No valid text: kept so that it can be turned back.
+                name = name.decode("utf-8", "surrogateescape")
             if isinstance(item, h5py.Dataset) and item.shape is not None:
                 tensor = _tensor(name, item, file)
                 (decoded if isinstance(tensor, DecodedTensor) else plain).append(tensor)
@@ -105,7 +108,8 @@ def _open(path: str, version: tuple[Any, ...]) -> Iterator[Decoder]:
 
 
 def _begin(opened: Any, tensor: Tensor, record: int) -> tuple[int, Iterator[NDArray[Any]]]:
-    dataset = opened[tensor.name]
+    assert tensor.name is not None
+    dataset = opened[tensor.name.encode("utf-8", "surrogateescape")]
     first, pieces = slices(tensor, dataset.chunks[0] if dataset.chunks else 1, record)
     assert tensor.dtype is not None
     return first, (np.asarray(dataset[piece]).view(tensor.dtype) for piece in pieces)
