@@ -180,7 +180,6 @@ def sparsify(
     >>> import pathlib, tempfile
     >>> import logitkit
     >>> import numpy as np
-    from numpy.typing import NDArray
     >>> from logitkit.jobs import sparsify
     >>> with tempfile.TemporaryDirectory() as name:
     ...     folder = pathlib.Path(name)
