@@ -234,9 +234,9 @@ class Candidates:
         """
         as_num_samples(num_samples)
         draws = as_draws(seed, draw, row_ids, np.shape(self.valid))
-        return self.draw(draws, num_samples, replace=replace, return_log_probs=return_log_probs)
+        return self._draw(draws, num_samples, replace=replace, return_log_probs=return_log_probs)
 
-    def draw(
+    def _draw(
         self, draws: Draws, num_samples: int | None, *, replace: bool, return_log_probs: bool
     ) -> Any:
         """Draw as `sample` does, by random numbers whose origin has been checked."""
@@ -251,16 +251,14 @@ class Candidates:
             None if replace else draws.words(),
             count,
         )
-        none = places < 0
+        some = places >= 0
+        ids = np.full(places.size, -1, np.int64)
+        ids[some] = self.ids[places[some]]
         shape = leading if num_samples is None else (*leading, count)
-        # The last one, or nothing, stands for none until it is told apart.
-        padded = not self.ids.size
-        ids = (np.zeros(1, np.int32) if padded else self.ids)[places].astype(np.int64)
-        ids[none] = -1
         if not return_log_probs:
             return ids.reshape(shape)[()]
-        log_probs = (np.zeros(1, self.log_probs.dtype) if padded else self.log_probs)[places]
-        log_probs[none] = np.nan
+        log_probs = np.full(places.size, np.nan, self.log_probs.dtype)
+        log_probs[some] = self.log_probs[places[some]]
         return ids.reshape(shape)[()], log_probs.reshape(shape)[()]
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:

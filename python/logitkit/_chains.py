@@ -104,9 +104,9 @@ class Chain(NamedTuple):
     ties_all: bool
     min_keep: int
     mark: bool
-    of_one_row: "NativeSteps | None" = None
+    of_one_row: NativeSteps | None = None
 
-    def native(self, leading: tuple[int, ...]) -> "NativeSteps":
+    def native(self, leading: tuple[int, ...]) -> NativeSteps:
         """Return names and parameters, those of each row, as the native core takes them."""
         if self.of_one_row is not None and math.prod(leading) == 1:
             return self.of_one_row

@@ -51,7 +51,7 @@ def sampled(
         coins = draws.uniform(Stream.XTC, 1)[:, 0]
     # In float64: what is drawn is not to depend on how results are rounded.
     kept = filtered(rows, chain, threads, coins, wide=True)
-    found = kept.draw(draws, num_samples, replace=replace, return_log_probs=log_probs)
+    found = kept._draw(draws, num_samples, replace=replace, return_log_probs=log_probs)
     return (found[0], found[1].astype(rows.result_dtype)) if log_probs else found
 
 

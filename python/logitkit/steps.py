@@ -7,7 +7,6 @@ without the vocabulary axis; each has a value that turns the step off, so that r
 it can share an array. Steps are checked when they are made; two are equal if their parameters are.
 """
 
-import math
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -48,14 +47,10 @@ class Step:
 
     def parameters(self, leading: tuple[int, ...]) -> tuple[NDArray[Any], ...]:
         """Return each parameter for each row of logits of shape ``leading + (vocab,)``, flat."""
-        names: tuple[str, ...] = type(self).__slots__
-        return tuple(self._beside_rows(name, leading) for name in names)
-
-    def _beside_rows(self, name: str, leading: tuple[int, ...]) -> NDArray[Any]:
-        value = getattr(self, name)
-        if isinstance(value, int | float):
-            return np.full(math.prod(leading), value)
-        return beside_rows(value, leading, f"{name} of {self!r}")
+        return tuple(
+            beside_rows(getattr(self, field.name), leading, f"{field.name} of {self!r}")
+            for field in fields(self)  # type: ignore[arg-type]
+        )
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -44,11 +44,6 @@ def run(given: argparse.Namespace) -> None:
         dtype=given.dtype,
         temperature=given.temperature,
         ignore_index=given.ignore_index,
-        rows=given.rows,
-        shard=given.shard,
-        resume=given.resume,
-        threads=given.threads,
-        force=given.force,
-        progress=not given.quiet,
+        **options.of_the_run(given),
     )
     options.print_summary(comparison, given)

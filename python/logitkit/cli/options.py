@@ -75,6 +75,12 @@ def add_how_it_runs(parser: argparse.ArgumentParser) -> None:
     add_how_it_ends(parser)
 
 
+def of_the_run(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what was given of which rows are wanted and how it runs, as jobs take it."""
+    names = ("rows", "shard", "resume", "threads", "force")
+    return {name: getattr(given, name) for name in names} | {"progress": not given.quiet}
+
+
 def add_how_it_ends(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what it prints, and whether it replaces."""
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")

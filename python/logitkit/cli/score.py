@@ -56,11 +56,6 @@ def run(given: argparse.Namespace) -> None:
         base=given.base,
         ignore_index=given.ignore_index,
         top_k=given.top_k,
-        rows=given.rows,
-        shard=given.shard,
-        resume=given.resume,
-        threads=given.threads,
-        force=given.force,
-        progress=not given.quiet,
+        **options.of_the_run(given),
     )
     options.print_summary(summary, given)

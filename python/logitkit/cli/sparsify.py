@@ -45,11 +45,6 @@ def run(given: argparse.Namespace) -> None:
         targets=given.targets,
         ignore_index=given.ignore_index,
         dtype=given.dtype,
-        rows=given.rows,
-        shard=given.shard,
-        resume=given.resume,
-        threads=given.threads,
-        force=given.force,
-        progress=not given.quiet,
+        **options.of_the_run(given),
     )
     options.print_summary(summary, given)

@@ -13,7 +13,7 @@ from logitkit.io.decoded import DecodedTensor, Decoder, slices
 from logitkit.io.errors import DataError
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.remote import open_object, open_random_access
-from logitkit.io.tensor import Tensor
+from logitkit.io.tensor import Tensor, write_array
 
 if TYPE_CHECKING:
     from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
@@ -132,11 +132,7 @@ def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogit
             dataset.attrs[DTYPE_ATTRIBUTE] = "bfloat16"
         offset = dataset.id.get_offset()
     file.seek(offset or 0)
-    yield lambda rows: _write(file, rows)
-
-
-def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
-    file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+    yield partial(write_array, file)
 
 
 def _import_h5py(path: str) -> Any:

@@ -6,14 +6,14 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logitkit.io.errors import DataError
 from logitkit.io.random_access import RandomAccessFile
-from logitkit.io.tensor import Tensor
+from logitkit.io.tensor import Tensor, write_array
 
 if TYPE_CHECKING:
     from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
@@ -91,8 +91,4 @@ def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogit
     descr = np.lib.format.dtype_to_descr(what.stored)
     header = {"descr": descr, "fortran_order": False, "shape": what.shape}
     np.lib.format.write_array_header_1_0(file, header)
-    yield lambda rows: _write(file, rows)
-
-
-def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
-    file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+    yield partial(write_array, file)

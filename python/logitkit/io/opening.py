@@ -3,13 +3,16 @@
 import os
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from logitkit.io.errors import DataError, listed, quoted
 from logitkit.io.inputs import expand_inputs
 from logitkit.io.source import LogitSource, Part, check_alike
 from logitkit.io.tensor import Tensor
 from logitkit.io.tensor_file import TensorFile, open_tensor_file
+
+Inputs: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""Files, directories and patterns that are one source."""
 
 DEFAULT_KEY: Final = "logits"
 """The tensor that holds the logits, if the file has one of this name."""
@@ -71,18 +74,16 @@ def open_logits(
     >>> last
     array([[0., 0., 0., 0.]], dtype=float32)
     """
-    return join_logits([path], key=key, dtype=dtype)
+    return join_logits(path, key=key, dtype=dtype)
 
 
-def join_logits(
-    inputs: Sequence[str | os.PathLike[str]], *, key: str | None = None, dtype: str | None = None
-) -> LogitSource:
+def join_logits(inputs: Inputs, *, key: str | None = None, dtype: str | None = None) -> LogitSource:
     """Find the logits in many files, directories and patterns that are one source.
 
     Parameters
     ----------
-    inputs : sequence of str or PathLike
-        As `open_logits` takes one.
+    inputs : str, PathLike, or sequence of them
+        Each as `open_logits` takes one.
     key, dtype : str, optional
         See `open_logits`.
 
@@ -91,6 +92,7 @@ def join_logits(
     LogitSource
         All rows, in the order of the inputs.
     """
+    inputs = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
     files = expand_inputs(inputs)
     parts = [part for file in files for part in _parts(open_tensor_file(file), key, dtype)]
     check_alike(parts)

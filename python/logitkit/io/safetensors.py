@@ -11,14 +11,14 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logitkit.io.errors import DataError, quoted
 from logitkit.io.random_access import RandomAccessFile
-from logitkit.io.tensor import Tensor
+from logitkit.io.tensor import Tensor, write_array
 
 if TYPE_CHECKING:
     from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
@@ -222,8 +222,4 @@ def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogit
     write_header(file, arrays)
     if targets is not None:
         file.write(targets.tobytes())
-    yield lambda rows: _write(file, rows)
-
-
-def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
-    file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+    yield partial(write_array, file)

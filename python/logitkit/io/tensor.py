@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,3 +159,8 @@ class Tensor:
         for token, piece in enumerate(used.reshape(vocab, size * item)):
             file.read_into(piece, self.offset + (token * rows + start) * item)
         return used.view(self.dtype).reshape(vocab, size).T
+
+
+def write_array(file: BinaryIO, array: NDArray[Any]) -> None:
+    """Write the bytes of an array, in C order, as they are."""
+    file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

@@ -2,10 +2,9 @@
 
 import os
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,8 @@ from logitkit._arguments import as_ignore_index, as_pair, as_temperature, as_thr
 from logitkit._compare_stats import compared
 from logitkit._native import __version__
 from logitkit.io import Column, DataError, LogitSource, join_logits, open_sink, read_targets
+from logitkit.io.opening import Inputs
 from logitkit.io.sink import output_suffix
-from logitkit.io.targets import check_range
 from logitkit.jobs.blocks import Logits, Table, batches
 from logitkit.jobs.comparison import Comparison, PairTally
 from logitkit.jobs.parts import (
@@ -28,10 +27,8 @@ from logitkit.jobs.parts import (
 from logitkit.jobs.progress import progress_bar
 from logitkit.jobs.rows import Bounds, selected
 from logitkit.jobs.sparse_base import SparseBase, compare_rows, is_sparse
-from logitkit.jobs.token_table import empty_table, index_names
+from logitkit.jobs.token_table import above_least, empty_table, index_names
 from logitkit.threads import get_num_threads
-
-Inputs: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _TARGET_COLUMNS: Final = {
     "base_log_prob": "p_log_prob", "log_prob": "q_log_prob", "delta_prob": "delta_prob",
@@ -170,7 +167,7 @@ def compare(
         check_resumable(output, resume=resume, force=force)
     elif resume:
         raise ValueError("resume without an output; expected one, which parts are kept beside")
-    second = join_logits(_listed(other), key=logits, dtype=dtype)
+    second = join_logits(other, key=logits, dtype=dtype)
     first: LogitSource | SparseBase
     if is_sparse(base):
         if temperature != 1.0:
@@ -179,7 +176,7 @@ def compare(
         sources, inputs = [second], [described(first), described(second)]
         score = partial(compare_rows, first, second, ignore)
     else:
-        first = join_logits(_listed(base), key=logits, dtype=dtype)
+        first = join_logits(base, key=logits, dtype=dtype)
         sources, inputs = [first, second], [described(first), described(second)]
         score = partial(_score, sources, temperature, ignore)
     _check_alike(first, second)
@@ -235,10 +232,6 @@ def compare(
     )
 
 
-def _listed(paths: Inputs) -> Sequence[str | os.PathLike[str]]:
-    return [paths] if isinstance(paths, str | os.PathLike) else paths
-
-
 def _score(
     sources: list[LogitSource],
     temperature: float,
@@ -266,10 +259,7 @@ def _score(
         if name in table:
             table[name][rows] = getattr(stats, field)
     if "base_exact" in table:
-        # Of the least code a file says no more than that it is that or less.
-        targets = np.maximum(table["target"][rows], 0)
-        own = np.take_along_axis(base, targets[:, None], axis=-1)[:, 0]
-        table["base_exact"][rows] = own > base.min(axis=-1)
+        table["base_exact"][rows] = above_least(base, table["target"][rows])
 
 
 def _columns(
@@ -308,11 +298,10 @@ def _targets(
     if isinstance(base, SparseBase):
         if targets is not None:
             return read_targets(other, targets, ignore_index=ignore_index)
-        tokens = base.extras.get("targets")
+        tokens = base.targets(ignore_index)
         own = read_targets(other, None, ignore_index=ignore_index)
         if tokens is None:
             return own
-        check_range(tokens, base.vocab, ignore_index, base.name)
     else:
         tokens = read_targets(base, targets, ignore_index=ignore_index)
         if tokens is None or targets is not None:

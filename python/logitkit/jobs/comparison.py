@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logitkit.io import LogitSource
 from logitkit.jobs.estimates import Distribution, Estimate, Sample, correlation, scaled
+from logitkit.jobs.lines import aligned
 
 # In percent; those that llama-perplexity prints.
 _KL_QUANTILES: Final = (99.9, 99.0, 95.0, 90.0, 50.0, 10.0, 5.0, 1.0, 0.1)
@@ -151,8 +152,7 @@ class Comparison:
             where = ", ".join(f"{name} {value}" for name, value in row.items() if name != "kl")
             lines.append((f"largest divergence, {place}", f"{row['kl']:.5g} in {where}"))
         lines.append(("time", f"{self.seconds:.3g} s, {self.gigabytes_per_second:.3g} GB/s"))
-        width = max(len(label) for label, _ in lines)
-        return "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+        return aligned(lines)
 
 
 def _lines(label: str, numbers: Distribution) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from logitkit.io import kld as kld_format
 from logitkit.io.atomic import check_output, file_size
 from logitkit.io.elements import convert_elements
 from logitkit.io.logit_sink import LogitsToWrite, logit_suffix, open_logit_sink
+from logitkit.io.opening import Inputs
 from logitkit.io.tensor import LOGIT_ELEMENTS
+from logitkit.jobs.lines import aligned
 from logitkit.jobs.progress import progress_bar
 from logitkit.jobs.rows import Bounds, selected
 
@@ -67,12 +69,11 @@ class ConvertSummary:
             ("size", f"{self.output_bytes} bytes"),
             ("time", f"{self.seconds:.3g} s, {self.gigabytes_per_second:.3g} GB/s"),
         ]
-        width = max(len(label) for label, _ in lines)
-        return "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+        return aligned(lines)
 
 
 def convert(
-    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    inputs: Inputs,
     output: str | os.PathLike[str],
     *,
     logits: str | None = None,
@@ -161,8 +162,7 @@ def convert(
         raise ValueError(f"to_dtype={to_dtype!r}; expected one of {', '.join(LOGIT_ELEMENTS)}")
     if not os.path.isdir(path):
         check_output(path, force=force)
-    paths = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-    source = join_logits(paths, key=logits, dtype=dtype)
+    source = join_logits(inputs, key=logits, dtype=dtype)
     (wanted,) = selected([source.row_count], rows, shard)
     whole = len(wanted) == source.row_count
     shape = source.shape if whole else (len(wanted), source.vocab)

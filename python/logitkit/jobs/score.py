@@ -23,7 +23,7 @@ from logitkit.io import (
 )
 from logitkit.io.errors import display_name
 from logitkit.io.sink import output_suffix
-from logitkit.io.targets import NO_TARGETS, check_range, is_targets_file
+from logitkit.io.targets import NO_TARGETS, is_targets_file
 from logitkit.jobs.parts import (
     Compute,
     check_resumable,
@@ -190,7 +190,6 @@ def score(
         first,
         with_targets=with_targets,
         top_k=options.top_k,
-        sparse=isinstance(first, SparseBase),
         saturates=any(isinstance(s, LogitSource) and s.saturates for s in sources),
     )
     wanted = selected([source.row_count for source in sources], rows, shard)
@@ -263,10 +262,7 @@ def _targets(
             f"targets={os.fspath(targets or '')!r} for the sparse {source.name}; expected those "
             "that sparsify has put into it, or 'none'"
         )
-    found = None if targets is not None else source.extras.get("targets")
-    if found is not None:
-        check_range(found, source.vocab, ignore_index, source.name)
-    return found
+    return source.targets(ignore_index) if targets is None else None
 
 
 def _options(

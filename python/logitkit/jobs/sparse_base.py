@@ -27,6 +27,7 @@ from logitkit.io.candidates import is_candidates, load_extras
 from logitkit.io.elements import convert_elements
 from logitkit.io.errors import DataError, display_name
 from logitkit.io.source import LogitSource
+from logitkit.io.targets import check_range
 from logitkit.jobs.blocks import Table
 from logitkit.stats import token_stats
 
@@ -146,6 +147,20 @@ class SparseBase:
         """The dtype of the statistics that are stored."""
         return self.logits.dtype
 
+    def targets(self, ignore_index: int | None) -> NDArray[Any] | None:
+        """Return the targets that are in the file, checked; None if there are none."""
+        found = self.extras.get("targets")
+        if found is not None:
+            check_range(found, self.vocab, ignore_index, self.name)
+        return found
+
+    def entropy(self, first: int, rows: "SparseRows") -> tuple[_Floats, _Floats]:
+        """Return the bounds of the entropy, in nats, of `rows` from `first` on: equal if kept."""
+        if "entropy" not in self.extras:
+            return rows.entropy()
+        kept = self.extras["entropy"][first : first + len(rows.tail)].astype(np.float64)
+        return kept, kept
+
     def rows(self, first: int, last: int) -> "SparseRows":
         """Return some rows, as arrays as wide as the longest of them."""
         begin, end = self.indptr[first], self.indptr[last]
@@ -219,21 +234,20 @@ class SparseRows:
         low = kept - _products(self.tail, self.log_cap)
         return low, np.maximum(low, kept + _products(self.tail, even))
 
-    def log_prob(self, targets: NDArray[np.int64]) -> tuple[_Floats, NDArray[np.int64]]:
-        """Return log-probability and rank of a token of each row; upper and lower bound, if 0.
+    def log_prob(self, targets: NDArray[np.int64]) -> tuple[_Floats, NDArray[np.bool_]]:
+        """Return what is known of a token of each row.
 
         Returns
         -------
         log_prob : ndarray of float64
-            Of the token; the most it can be if it was not kept.
-        place : ndarray of int64
-            Where it stands among the kept tokens, from 0; -1 if it was not kept.
+            Its log-probability; the most it can be if it was not kept.
+        exact : ndarray of bool
+            Whether it is that: it was kept, or nothing was left out, so that it has none.
         """
         found = (self.ids == targets[:, None]) & self.there
         kept = found.any(axis=1)
-        place = np.where(kept, found.argmax(axis=1), -1)
-        own = np.take_along_axis(self.log_probs, np.maximum(place, 0)[:, None], axis=1)[:, 0]
-        return np.where(kept, own, self.log_cap), place
+        own = np.take_along_axis(self.log_probs, found.argmax(axis=1)[:, None], axis=1)[:, 0]
+        return np.where(kept, own, self.log_cap), kept | (self.tail == 0)
 
 
 def compare_rows(
@@ -265,21 +279,17 @@ def compare_rows(
     found: dict[str, NDArray[Any]] = {}
     with np.errstate(all="ignore"):
         found |= _divergences(rows, q, least.astype(np.float64) - lse)
-    low, high = rows.entropy()
-    exact = base.extras.get("entropy")
-    if exact is not None:
-        low = high = exact[first : first + len(block)].astype(np.float64)
+    low, high = base.entropy(first, rows)
     found |= {"base_entropy": low, "base_entropy_upper": high, "entropy": stats.entropy}
     found |= {"same_argmax": stats.argmax == rows.ids[:, 0], "base_tail_mass": rows.tail}
     if targets is not None:
         log_prob = np.asarray(stats.log_prob)[:, width].astype(np.float64)
-        base_log_prob, place = rows.log_prob(targets)
+        base_log_prob, exact = rows.log_prob(targets)
         scored = ~np.isnan(log_prob)
         found["base_log_prob"] = np.where(scored, base_log_prob, np.nan)
         found["log_prob"] = log_prob
         found["delta_prob"] = np.exp(log_prob) - np.exp(found["base_log_prob"])
-        # Where nothing was left out, all others have probability 0.
-        found["base_exact"] = (place >= 0) | (rows.tail == 0) | ~scored
+        found["base_exact"] = exact | ~scored
     for name, values in found.items():
         missing = False if values.dtype == np.bool_ else np.nan
         table[name][some] = np.where(valid, values, missing)

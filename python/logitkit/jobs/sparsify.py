@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,7 +19,9 @@ from logitkit.filters import candidates
 from logitkit.io import LogitSource, join_logits, read_targets
 from logitkit.io.atomic import file_size
 from logitkit.io.candidates import check_format, save_candidates
+from logitkit.io.opening import Inputs
 from logitkit.jobs.blocks import Logits, Table, batches
+from logitkit.jobs.lines import aligned
 from logitkit.jobs.parts import (
     check_resumable,
     described,
@@ -85,12 +87,11 @@ class SparseSummary:
             ("size", f"{self.output_bytes} bytes, {share:.3%} of the logits"),
             ("time", f"{self.seconds:.3g} s, {self.gigabytes_per_second:.3g} GB/s"),
         ]
-        width = max(len(label) for label, _ in lines)
-        return "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+        return aligned(lines)
 
 
 def sparsify(
-    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    inputs: Inputs,
     output: str | os.PathLike[str],
     *,
     top_n: int | None = None,
@@ -199,8 +200,7 @@ def sparsify(
     path = os.fspath(output)
     check_format(path)
     check_resumable(path, resume=resume, force=force)
-    paths = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-    source = join_logits(paths, key=logits, dtype=dtype)
+    source = join_logits(inputs, key=logits, dtype=dtype)
     (wanted,) = selected([source.row_count], rows, shard)
     leading = source.leading_shape if len(wanted) == source.row_count else (len(wanted),)
     tokens = read_targets(source, targets, ignore_index=as_ignore_index(ignore_index))

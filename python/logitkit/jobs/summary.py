@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from logitkit.jobs.lines import aligned
+
 _ENTROPIES: Final = ("entropy_mean", "entropy_median", "entropy_p5", "entropy_p95")
 _SCORES: Final = (
     "scored_tokens",
@@ -130,8 +132,7 @@ class ScoreSummary:
             ("entropy, 95 %", f"{self.entropy_p95:.5g} {unit}"),
             ("time", f"{self.seconds:.3g} s, {self.gigabytes_per_second:.3g} GB/s"),
         ]
-        width = max(len(label) for label, _ in lines)
-        return "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+        return aligned(lines)
 
 
 class Tally:

@@ -50,7 +50,6 @@ def token_columns(
     *,
     with_targets: bool,
     top_k: int | None = None,
-    sparse: bool = False,
     saturates: bool = False,
 ) -> tuple[Column, ...]:
     """Return the columns of a table over files that are like `source`.
@@ -65,8 +64,6 @@ def token_columns(
         Whether there are targets.
     top_k : int, optional
         How many of the largest logits are listed.
-    sparse : bool, default False
-        Whether the files are sparse, so that there are bounds.
     saturates : bool, default False
         Whether a target's log-probability may be an upper bound.
 
@@ -77,7 +74,7 @@ def token_columns(
         ``position`` for two, ``index_0``, ``index_1``... for more; ``target``, ``log_prob`` and
         ``rank`` with targets; the other statistics; ``top_ids`` and ``top_log_probs`` with `top_k`.
     """
-    real = real_dtype(source)
+    real, sparse = real_dtype(source), isinstance(source, SparseBase)
     statistics: tuple[str, ...] = (*(_TARGET_COLUMNS if with_targets else ()), *_COLUMNS)
     statistics += _SPARSE_COLUMNS if sparse else ()
     statistics += ("exact",) if with_targets and (sparse or saturates) else ()
@@ -146,12 +143,19 @@ def token_batches(
             if name in table:
                 table[name][rows] = getattr(stats, name)
         if "exact" in table:
-            # Of the least code a file says no more than that it is that or less.
-            targets = np.maximum(table["target"][rows], 0)
-            own = np.take_along_axis(logits[0], targets[:, None], axis=-1)[:, 0]
-            table["exact"][rows] = own > logits[0].min(axis=-1)
+            table["exact"][rows] = above_least(logits[0], table["target"][rows])
 
     yield from batches([source], start, score, options.threads, advance, rows)
+
+
+def above_least(logits: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether the logit of each target is above the least of its row.
+
+    Of the least code a ``.kld`` file says no more than that it is that or less.
+    """
+    own = np.take_along_axis(logits, np.maximum(targets, 0)[:, None], axis=-1)[:, 0]
+    found: NDArray[np.bool_] = own > logits.min(axis=-1)
+    return found
 
 
 def sparse_batches(
@@ -185,9 +189,7 @@ def _sparse_statistics(
     place = slice(some.start, some.stop)
     valid = base.valid[place]
     firsts = np.minimum(base.indptr[:-1][place], max(base.ids.size - 1, 0))
-    low, high = rows.entropy()
-    if "entropy" in base.extras:
-        low = high = base.extras["entropy"][place].astype(np.float64)
+    low, high = base.entropy(some.start, rows)
     found: Table = {
         "entropy": low * unit,
         "entropy_upper": high * unit,
@@ -211,12 +213,12 @@ def _sparse_statistics(
     if targets is not None:
         own = targets[place]
         scored = valid if options.ignore_index is None else valid & (own != options.ignore_index)
-        log_prob, kept = rows.log_prob(own)
-        # Equal logits do not raise a rank.
-        ties = rows.log_probs > np.where(kept >= 0, log_prob, -np.inf)[:, None]
+        log_prob, exact = rows.log_prob(own)
+        # Of a token that was not kept only that all kept ones come before it.
+        before = rows.log_probs > np.where(exact, log_prob, -np.inf)[:, None]
         found["log_prob"] = np.where(scored, log_prob * unit, np.nan)
-        found["rank"] = np.where(scored, 1 + (ties & rows.there).sum(axis=1), 0)
-        found["exact"] = (kept >= 0) | (rows.tail == 0) | ~scored
+        found["rank"] = np.where(scored, 1 + (before & rows.there).sum(axis=1), 0)
+        found["exact"] = exact | ~scored
     return found
 
 
