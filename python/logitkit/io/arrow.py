@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from logitkit.io.columns import Batch, Column, WriteBatch
+from logitkit.io.optional import import_optional
 
 if TYPE_CHECKING:
     import pyarrow
@@ -45,17 +47,10 @@ def arrow_writer(file: BinaryIO, columns: Sequence[Column], rows: int) -> Iterat
 
 def import_pyarrow(suffix: str, *, reading: bool = False) -> Any:
     """Return pyarrow, or raise `ModuleNotFoundError` naming the extra that brings it."""
-    try:
-        import pyarrow
-        import pyarrow.ipc
-    except ModuleNotFoundError as error:
-        verb, others = (
-            ("reading", "") if reading else ("writing", ", or write .csv, .jsonl or .npz")
-        )
-        raise ModuleNotFoundError(
-            f"{verb} {suffix} files needs pyarrow ({error}): pip install 'logitkit[cli]'{others}",
-            name=error.name,
-        ) from None
+    verb, others = ("reading", "") if reading else ("writing", ", or write .csv, .jsonl or .npz")
+    way_out = f"pip install 'logitkit[cli]'{others}"
+    pyarrow = import_optional("pyarrow", f"{verb} {suffix} files", way_out)
+    import_module("pyarrow.ipc")
     return pyarrow
 
 

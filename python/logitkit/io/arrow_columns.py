@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from logitkit.io.arrow import closed, import_pyarrow
 from logitkit.io.errors import DataError
+from logitkit.io.groups import WholeGroups
 from logitkit.io.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -168,24 +169,18 @@ class _Batches:
     def __init__(self, writer: Any, schema: Any, what: "LogitsToWrite") -> None:
         self._writer = writer
         self._schema = schema
-        self._what = what
+        self._targets = what.targets
         self._inner = math.prod(what.shape[1:-1])
         self._record = 0
-        self._rest: list[NDArray[Any]] = []
+        self.write = WholeGroups(self._inner, self._write).add
 
-    def write(self, rows: NDArray[Any]) -> None:
+    def _write(self, rows: NDArray[Any]) -> None:
         import pyarrow
 
-        self._rest.append(rows.copy() if self._inner > 1 else rows)
-        count = sum(map(len, self._rest)) // self._inner
-        if not count:
-            return
-        together = np.concatenate(self._rest) if len(self._rest) > 1 else self._rest[0]
-        done, rest = together[: count * self._inner], together[count * self._inner :]
-        self._rest = [rest] if len(rest) else []
-        columns = [_nested(done.reshape(-1), self._schema.field("logits").type)]
-        if self._what.targets is not None:
-            some = self._what.targets[self._record : self._record + count].reshape(-1)
+        count = len(rows) // self._inner
+        columns = [_nested(rows.reshape(-1), self._schema.field("logits").type)]
+        if self._targets is not None:
+            some = self._targets[self._record : self._record + count].reshape(-1)
             columns.append(_nested(some.astype(np.int64), self._schema.field("targets").type))
         self._writer.write_batch(pyarrow.RecordBatch.from_arrays(columns, schema=self._schema))
         self._record += count

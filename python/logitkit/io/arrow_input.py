@@ -1,9 +1,10 @@
 """Columns of Arrow IPC files as tensors: read where they lie, or decoded if they are compressed."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -92,19 +93,28 @@ def read_tensors(file: RandomAccessFile) -> tuple[list[Tensor], Any, list[Tensor
     ModuleNotFoundError
         If pyarrow is not installed.
     """
-    decoded: list[Tensor] = []
-    plain: list[Tensor] = []
     with _opened(file) as (arrow, source):
-        counts = [_batch(arrow, i).num_rows for i in range(arrow.num_record_batches)]
-        for number, field in enumerate(arrow.schema):
-            length = _first_length(arrow, number) if needs_length(field.type) else None
-            tensor = column_tensor(field, sum(counts), length, DecodedTensor)
-            pieces = _pieces(arrow, source, number, tensor, counts, file)
-            if pieces is None:
-                decoded.append(tensor)
-            else:
-                plain.append(pieces)
-    return decoded, partial(_open, file.path, file.version), plain
+        columns = [_Column(field) for field in arrow.schema]
+        start = None if source is None else _address(source)
+        counts, records = [], 0
+        # Once: batches of a compressed file are decoded for it.
+        for number in range(arrow.num_record_batches):
+            batch = _batch(arrow, number)
+            counts.append(batch.num_rows)
+            for column, values in zip(columns, batch.columns, strict=True):
+                column.add(values, records, start, file)
+            records += batch.num_rows
+    tensors = [column.tensor(records) for column in columns]
+    plain: list[Tensor] = [tensor for tensor in tensors if isinstance(tensor, PiecedTensor)]
+    decoded = [tensor for tensor in tensors if not isinstance(tensor, PiecedTensor)]
+    return decoded, partial(_open, file.path, file.version, counts), plain
+
+
+def _address(source: Any) -> int:
+    """Return where in memory a mapped file begins."""
+    source.seek(0)
+    address: int = source.read_buffer(1).address
+    return address
 
 
 def _batch(arrow: Any, number: int) -> Any:
@@ -114,38 +124,48 @@ def _batch(arrow: Any, number: int) -> Any:
     return batch
 
 
-def _first_length(arrow: Any, number: int) -> int | None:
-    for i in range(arrow.num_record_batches):
-        column = _batch(arrow, i).column(number)
-        if len(column):
-            return len(column[0]) if column[0].is_valid else None
-    return None
+class _Column:
+    """What is found out of a column by going through its record batches."""
 
+    def __init__(self, field: Any) -> None:
+        self._field = field
+        self._length: int | None = None
+        self._first_records: list[int] = []
+        self._offsets: list[int] = []
+        self._in_place = True
 
-def _pieces(
-    arrow: Any, source: Any, number: int, tensor: Tensor, counts: list[int], file: RandomAccessFile
-) -> Tensor | None:
-    """Return a column of numbers as it lies in the file; None if it does not, or is of others."""
-    if source is None or tensor.dtype is None or len(tensor.shape) < 2 or not tensor.row_bytes:
-        return None
-    source.seek(0)
-    start = source.read_buffer(1).address
-    inner = tensor.nbytes // max(1, tensor.shape[0]) // tensor.row_bytes
-    rows, offsets, row = [], [], 0
-    for i, count in enumerate(counts):
-        if not count:
-            continue
-        values = column_values(_batch(arrow, i).column(number), tensor, file.path)
+    def add(self, values: Any, first: int, start: int | None, file: RandomAccessFile) -> None:
+        """Look at a batch's values, the first of which is of this record."""
+        if not len(values):
+            return
+        if self._length is None and needs_length(self._field.type):
+            self._length = len(values[0]) if values[0].is_valid else 0
+        if start is None or not self._in_place:
+            self._in_place = False
+            return
+        tensor = column_tensor(self._field, len(values), self._length, DecodedTensor)
+        if tensor.dtype is None or len(tensor.shape) < 2 or not tensor.row_bytes:
+            self._in_place = False
+            return
+        array = column_values(values, tensor, file.path)
+        offset = array.__array_interface__["data"][0] - start
         # Memory of its own, not the file's: it was compressed.
-        offset = values.__array_interface__["data"][0] - start
-        if not 0 <= offset <= file.size - values.nbytes:
-            return None
-        rows.append(row)
-        offsets.append(offset)
-        row += count * inner
-    plain = {name: getattr(tensor, name) for name in Tensor.__dataclass_fields__}
-    pieced = PiecedTensor(**plain, first_rows=tuple(rows), offsets=tuple(offsets))
-    return replace(pieced, offset=offsets[0]) if offsets else None
+        self._in_place = 0 <= offset <= file.size - array.nbytes
+        self._first_records.append(first)
+        self._offsets.append(offset)
+
+    def tensor(self, records: int) -> Tensor:
+        """Return the column, in pieces of the file if it lies there as it is."""
+        tensor = column_tensor(self._field, records, self._length, DecodedTensor)
+        if not self._in_place or not self._offsets:
+            return tensor
+        inner = math.prod(tensor.shape[1:-1])
+        plain = {name: getattr(tensor, name) for name in Tensor.__dataclass_fields__}
+        return PiecedTensor(
+            **plain | {"offset": self._offsets[0]},
+            first_rows=tuple(record * inner for record in self._first_records),
+            offsets=tuple(self._offsets),
+        )
 
 
 @contextmanager
@@ -163,20 +183,19 @@ def _opened(file: RandomAccessFile) -> Iterator[tuple[Any, Any]]:
 
 
 @contextmanager
-def _open(path: str, version: tuple[Any, ...]) -> Iterator[Decoder]:
+def _open(path: str, version: tuple[Any, ...], counts: list[int]) -> Iterator[Decoder]:
     pyarrow = import_pyarrow(".arrow", reading=True)
     with open_random_access(path) as file:
         file.check_version(version)
         with _opened(file) as (arrow, _):
-            begin = partial(_begin, path, arrow)
+            begin = partial(_begin, path, arrow, counts)
             yield Decoder(path, ".arrow", begin, pyarrow.ArrowException)
         file.check_unchanged()
 
 
 def _begin(
-    path: str, arrow: Any, tensor: Tensor, record: int
+    path: str, arrow: Any, counts: list[int], tensor: Tensor, record: int
 ) -> tuple[int, Iterator[NDArray[Any]]]:
-    counts = [_batch(arrow, i).num_rows for i in range(arrow.num_record_batches)]
     ends = list(accumulate(counts))
     batch = bisect_right(ends, record)
     column = arrow.schema.get_field_index(tensor.name)

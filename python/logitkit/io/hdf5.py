@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from logitkit.io.corruption import corruption
 from logitkit.io.decoded import DecodedTensor, Decoder, slices
 from logitkit.io.errors import DataError
+from logitkit.io.optional import import_optional
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.remote import open_object, open_random_access
 from logitkit.io.tensor import Tensor, write_array
 
 if TYPE_CHECKING:
     from logitkit.io.logit_sink import LogitsToWrite, WriteLogits
+
+_WAY_OUT: Final = "pip install 'logitkit[files]'"
 
 DTYPE_ATTRIBUTE: Final = "dtype"
 """The attribute that says what the bits of a dataset are, as HDF5 has no bfloat16."""
@@ -89,7 +92,7 @@ def _tensor(name: str, item: Any, file: RandomAccessFile) -> Tensor:
 
 @contextmanager
 def _opened(file: RandomAccessFile) -> Iterator[tuple[Any, Any]]:
-    h5py = _import_h5py(file.path)
+    h5py = import_optional("h5py", file.path, _WAY_OUT)
     with (
         corruption(file.path, "HDF5"),
         open_object(file) as stream,
@@ -118,7 +121,7 @@ def _begin(opened: Any, tensor: Tensor, record: int) -> tuple[int, Iterator[NDAr
 @contextmanager
 def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
     """Write an HDF5 file: ``logits``, in one piece to be read where they lie, and ``targets``."""
-    h5py = _import_h5py(file.name)
+    h5py = import_optional("h5py", file.name, _WAY_OUT)
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
@@ -133,13 +136,3 @@ def logits_writer(file: BinaryIO, what: "LogitsToWrite") -> Iterator["WriteLogit
         offset = dataset.id.get_offset()
     file.seek(offset or 0)
     yield partial(write_array, file)
-
-
-def _import_h5py(path: str) -> Any:
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} needs h5py ({error}): pip install 'logitkit[files]'", name=error.name
-        ) from None
-    return h5py

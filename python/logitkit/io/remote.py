@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from logitkit.io.errors import DataError
+from logitkit.io.optional import import_optional
 from logitkit.io.random_access import RandomAccessFile
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::.*)?://")
@@ -29,12 +30,7 @@ def file_system(url: str) -> tuple[Any, str]:
     ModuleNotFoundError
         If fsspec, or what it needs for this kind of address, is not installed.
     """
-    try:
-        import fsspec
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"reading {url} needs fsspec ({error}): pip install fsspec", name=error.name
-        ) from None
+    fsspec = import_optional("fsspec", f"reading {url}", "pip install fsspec")
     try:
         return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
     except ImportError as error:

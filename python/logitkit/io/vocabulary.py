@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from logitkit.io.errors import DataError
+from logitkit.io.optional import import_optional
 
 TokenText: TypeAlias = Callable[[int], str]
 """What gives the text of a token by its id."""
@@ -63,15 +64,9 @@ def _lookup(texts: dict[int, str]) -> TokenText:
 
 
 def _tokenizer(path: str, content: bytes) -> TokenText:
+    tokenizers = import_optional("tokenizers", f"reading {path}", "pip install 'logitkit[report]'")
     try:
-        from tokenizers import Tokenizer
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"reading {path} needs tokenizers ({error}): pip install 'logitkit[report]'",
-            name=error.name,
-        ) from None
-    try:
-        tokenizer: Any = Tokenizer.from_str(content.decode("utf-8"))
+        tokenizer: Any = tokenizers.Tokenizer.from_str(content.decode("utf-8"))
     # tokenizers raises plain Exception.
     except Exception as error:
         raise DataError(f"{path}: not a sound tokenizer.json: {error}") from None

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from logitkit.io.corruption import corruption
 from logitkit.io.decoded import DecodedTensor, Decoder, slices
 from logitkit.io.errors import DataError
+from logitkit.io.groups import WholeGroups
+from logitkit.io.optional import import_optional
 from logitkit.io.remote import is_url
 from logitkit.io.tensor import Tensor
 
@@ -63,7 +65,7 @@ def read_tensors(path: str) -> tuple[list[Tensor], Any]:
 
 
 def _arrays(path: str) -> dict[str | None, Any]:
-    zarr = _import_zarr(path)
+    zarr = import_optional("zarr", path, "pip install 'logitkit[files]'")
     with corruption(path, "Zarr"):
         opened = zarr.open(path, mode="r")
         if isinstance(opened, zarr.Array):
@@ -110,49 +112,27 @@ def _begin(
 @contextmanager
 def logits_writer(folder: str, what: "LogitsToWrite") -> Iterator["WriteLogits"]:
     """Write a Zarr group: ``logits``, in chunks of whole rows, and ``targets``."""
-    zarr = _import_zarr(folder)
+    zarr = import_optional("zarr", folder, "pip install 'logitkit[files]'")
     group = zarr.open_group(folder, mode="w")
     if what.targets is not None:
         group.create_array("targets", data=what.targets)
-    row_bytes = max(1, what.nbytes // max(1, math.prod(what.shape[:-1])))
-    record = row_bytes * max(1, math.prod(what.shape[1:-1]))
+    inner = max(1, math.prod(what.shape[1:-1]))
+    record = max(1, inner * what.shape[-1] * what.stored.itemsize)
     records = max(1, min(max(1, what.shape[0]), _CHUNK_BYTES // record))
     array = group.create_array(
         "logits", shape=what.shape, dtype=what.stored, chunks=(records, *what.shape[1:])
     )
     if what.element == "bfloat16":
         array.attrs[DTYPE_ATTRIBUTE] = "bfloat16"
-    # Chunks are written whole: a part of one would be read, decoded and written again.
-    rows_of_chunk = records * max(1, math.prod(what.shape[1:-1]))
-    waiting: list[NDArray[Any]] = []
     place = 0
 
-    def flush(rows: NDArray[Any]) -> None:
+    def write(rows: NDArray[Any]) -> None:
         nonlocal place
-        inner = max(1, math.prod(what.shape[1:-1]))
         first, last = place // inner, (place + len(rows)) // inner
         array[first:last] = rows.reshape(last - first, *what.shape[1:])
         place += len(rows)
 
-    def write(rows: NDArray[Any]) -> None:
-        nonlocal waiting
-        waiting.append(rows.copy())
-        if sum(map(len, waiting)) >= rows_of_chunk:
-            together = np.concatenate(waiting)
-            whole = len(together) // rows_of_chunk * rows_of_chunk
-            flush(together[:whole])
-            waiting = [together[whole:]]
-
-    yield write
-    if waiting and (rest := np.concatenate(waiting)).size:
-        flush(rest)
-
-
-def _import_zarr(path: str) -> Any:
-    try:
-        import zarr
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} needs zarr ({error}): pip install 'logitkit[files]'", name=error.name
-        ) from None
-    return zarr
+    # Chunks are written whole: a part of one would be read, decoded and written again.
+    groups = WholeGroups(records * inner, write)
+    yield groups.add
+    groups.flush()

@@ -8,6 +8,7 @@ from logitkit._arguments import as_scale
 from logitkit.io.atomic import atomic_output, check_output
 from logitkit.io.errors import display_name
 from logitkit.io.inputs import expand_inputs
+from logitkit.io.optional import import_optional
 from logitkit.io.table import read_table
 from logitkit.io.vocabulary import read_vocabulary
 
@@ -84,13 +85,7 @@ def report(
         raise ValueError(f"sequences={sequences!r}; expected an int >= 0")
     as_scale(base)
     check_output(path, force=force)
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"a report needs matplotlib ({error}): pip install 'logitkit[report]'",
-            name=error.name,
-        ) from None
+    import_optional("matplotlib", "a report", "pip install 'logitkit[report]'")
     from logitkit.report import Scores, render
     from logitkit.report.figures import MOST_MODELS
 
