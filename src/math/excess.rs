@@ -4,8 +4,8 @@
 //! # Method
 //! Polynomials through Chebyshev nodes:
 //!
-//! * [`excess`]: `(e^-r - 1 + r) / r^2` on [-1, 1], and [`wide_excess`] on
-//!   [-DOMAIN, DOMAIN],
+//! * [`excess`]: `(e^-r - 1 + r) / r^2` on [-1, 1], [`wide_excess`] on
+//!   [-DOMAIN, DOMAIN] and [`narrow_excess`] on [-NARROW, NARROW],
 //! * [`atanh_excess`]: `(atanh(s) / s - 1) / s^2` as a function of `s^2`, on
 //!   [0, 0.2145]; with `s = z / (2 - z)` it gives `ln(1 - z) = -2 atanh(s)`.
 //!
@@ -14,6 +14,11 @@
 
 use crate::element::Real;
 use crate::simd::Lanes;
+
+/// Up to where [`narrow_excess`] and
+/// [`narrow_even`](super::jensen_shannon::narrow_even) hold: few log-ratios of a model
+/// and its quantised copy are larger, and the polynomials are half as long.
+pub(crate) const NARROW: f64 = 0.5;
 
 /// The constants for one float type, lowest term first.
 pub trait Excess: Sized + 'static {
@@ -24,6 +29,8 @@ pub trait Excess: Sized + 'static {
     const DOMAIN: f64;
     /// Coefficients of [`wide_excess`].
     const WIDE_EXCESS: &'static [Self];
+    /// Coefficients of [`narrow_excess`].
+    const NARROW_EXCESS: &'static [Self];
     /// Coefficients of [`atanh_excess`].
     const ATANH: &'static [Self];
     /// Largest relative error; tests assert it.
@@ -54,6 +61,14 @@ impl Excess for f32 {
         0.000_000_297_212_55,
         -0.000_000_026_708_717,
     ];
+    const NARROW_EXCESS: &'static [f32] = &[
+        0.5,
+        -0.166_666_67,
+        0.041_665_792,
+        -0.008_333_236,
+        0.001_398_218_6,
+        -0.000_199_448_74,
+    ];
     const ATANH: &'static [f32] = &[
         0.333_333_34,
         0.199_999_85,
@@ -69,6 +84,20 @@ impl Excess for f32 {
 impl Excess for f64 {
     const DOMAIN: f64 = 1.0;
     const WIDE_EXCESS: &'static [f64] = Self::EXCESS;
+    const NARROW_EXCESS: &'static [f64] = &[
+        0.5,
+        -0.166_666_666_666_666_67,
+        0.041_666_666_666_667_06,
+        -0.008_333_333_333_333_36,
+        0.001_388_888_888_870_455,
+        -0.000_198_412_698_411_469_92,
+        0.000_024_801_587_616_145_413,
+        -0.000_002_755_731_943_362_024_3,
+        0.000_000_275_570_766_364_272_35,
+        -0.000_000_025_051_946_709_721_62,
+        0.000_000_002_096_295_581_597_607_6,
+        -0.000_000_000_161_164_965_143_715_46,
+    ];
     const EXCESS: &'static [f64] = &[
         0.5,
         -0.166_666_666_666_666_66,
@@ -116,12 +145,26 @@ pub(crate) fn excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V) -> V {
 
 /// `(e^-r - 1 + r) / r^2` for `r` up to [`Excess::DOMAIN`] in size; elsewhere anything.
 /// `square` is `r^2`.
-///
-/// Even and odd terms apart: as many operations as in one chain of them, and half as
-/// long to wait for.
 #[inline(always)]
 pub(crate) fn wide_excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V, square: V) -> V {
-    let coefficients = V::Scalar::WIDE_EXCESS;
+    in_halves(simd, V::Scalar::WIDE_EXCESS, r, square)
+}
+
+/// The same for `r` up to [`NARROW`] in size.
+#[inline(always)]
+pub(crate) fn narrow_excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V, square: V) -> V {
+    in_halves(simd, V::Scalar::NARROW_EXCESS, r, square)
+}
+
+/// As [`polynomial`], even and odd terms apart: as many operations as in one chain of
+/// them, and half as long to wait for.
+#[inline(always)]
+fn in_halves<V: Lanes<Scalar: Real>>(
+    simd: V::Simd,
+    coefficients: &'static [V::Scalar],
+    x: V,
+    square: V,
+) -> V {
     let last = coefficients.len() - 1;
     let mut sums =
         [V::splat(simd, coefficients[last]), V::splat(simd, coefficients[last - 1])];
@@ -130,7 +173,7 @@ pub(crate) fn wide_excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V, square: V
         *sum = sum.mul_add(square, V::splat(simd, c));
     }
     let [even, odd] = if last % 2 == 0 { sums } else { [sums[1], sums[0]] };
-    odd.mul_add(r, even)
+    odd.mul_add(x, even)
 }
 
 /// `(atanh(s) / s - 1) / s^2` of `s^2` in [0, 0.2145]; elsewhere anything.

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::Kernel;
 use super::portable::Portable;
+use super::{Kernel, ahead};
 use crate::error::Error;
 
 /// The variable that forces a lower instruction set.
@@ -113,6 +113,7 @@ impl Isa {
 
     /// Runs `kernel` compiled for this set.
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        ahead::learn();
         match self {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => match super::avx512::Avx512::detect() {

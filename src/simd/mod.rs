@@ -136,6 +136,8 @@ pub trait Lanes: Copy {
     fn choose(self, mask: Self::Mask, other: Self) -> Self;
     /// Whether any lane is `>= bound`; NaN is not.
     fn any_ge(self, bound: Self) -> bool;
+    /// Whether any lane is not `< bound`; NaN is not.
+    fn any_not_lt(self, bound: Self) -> bool;
     /// Whether any lane is NaN.
     fn any_nan(self) -> bool;
     /// Bit `i` tells whether lane `i` is `== bound`.

@@ -241,6 +241,10 @@ macro_rules! lanes {
             (0..$len).any(|i| self.0[i] >= bound.0[i])
         }
         #[inline(always)]
+        fn any_not_lt(self, bound: Self) -> bool {
+            !(0..$len).all(|i| self.0[i] < bound.0[i])
+        }
+        #[inline(always)]
         fn any_nan(self) -> bool {
             (0..$len).any(|i| self.0[i].is_nan())
         }

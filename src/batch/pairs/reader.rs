@@ -60,6 +60,7 @@ impl PairReader<'_> {
         });
         Work {
             first_row,
+            tokens: p.rows.vocab(),
             found: vec![Found::Nothing; rows],
             approachable: approachable.collect(),
             settled: vec![None; rows],

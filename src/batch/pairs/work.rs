@@ -14,6 +14,8 @@ const MOST_REFINEMENTS: usize = 3;
 /// contiguous.
 pub(super) struct Work {
     pub(super) first_row: usize,
+    /// Of each row.
+    pub(super) tokens: usize,
     pub(super) temperatures: [Vec<f64>; 2],
     /// What a single reading has found; of pairs that it is not for, too much.
     pub(super) found: Vec<Found>,
@@ -48,7 +50,8 @@ impl Work {
             if self.approachable[i].is_none() {
                 continue;
             }
-            let found = std::mem::replace(found, Found::Nothing).settled::<C::Lane>();
+            let found =
+                std::mem::replace(found, Found::Nothing).settled::<C::Lane>(self.tokens);
             if let Some(found) = found {
                 self.sums[i] = found.sums;
                 self.settled[i] = found.exact.then_some(found);
@@ -101,7 +104,7 @@ impl Work {
             let Some(alignment) = self.active[i].take() else { continue };
             self.sums[i] = sums;
             if self.refinements < MOST_REFINEMENTS
-                && let Some(refined) = alignment.refined::<C::Lane>(&sums, plan)
+                && let Some(refined) = alignment.refined::<C::Lane>(&sums, plan, self.tokens)
             {
                 self.active[i] = Some(refined);
                 self.alignments[i] = Some(refined);

@@ -1,7 +1,7 @@
 //! The polynomials against their functions, on every instruction set.
 
-use crate::math::excess::{Excess, atanh_excess, excess, wide_excess};
-use crate::math::jensen_shannon::{JensenShannon, even, mixed};
+use crate::math::excess::{Excess, NARROW, atanh_excess, excess, narrow_excess, wide_excess};
+use crate::math::jensen_shannon::{JensenShannon, even, mixed, narrow_even};
 use crate::simd::tests::{Float, sets, store};
 use crate::simd::{Kernel, Lanes, Simd};
 
@@ -12,8 +12,10 @@ const LIMIT: f64 = 0.2145;
 enum Function {
     Excess,
     WideExcess,
+    NarrowExcess,
     Atanh,
     Even,
+    NarrowEven,
     Mixed,
 }
 
@@ -21,10 +23,12 @@ impl Function {
     fn exact(self, x: f64) -> f64 {
         let factorial = |n: u32| (2..=n).map(f64::from).product::<f64>();
         match self {
-            Function::Excess | Function::WideExcess => series(-x, |k| 1.0 / factorial(k + 2)),
+            Function::Excess | Function::WideExcess | Function::NarrowExcess => {
+                series(-x, |k| 1.0 / factorial(k + 2))
+            }
             Function::Atanh => series(x, |k| 1.0 / f64::from(2 * k + 3)),
-            Function::Even if x == 0.0 => 0.125,
-            Function::Even => {
+            Function::Even | Function::NarrowEven if x == 0.0 => 0.125,
+            Function::Even | Function::NarrowEven => {
                 let s = x.sqrt() / 2.0;
                 (s * s.tanh() - (2.0 * (s / 2.0).sinh().powi(2)).ln_1p()) / x
             }
@@ -51,8 +55,10 @@ impl<T: Float> Kernel for Evaluate<'_, T> {
             let value = match self.function {
                 Function::Excess => excess(simd, x),
                 Function::WideExcess => wide_excess(simd, x, x.mul(x)),
+                Function::NarrowExcess => narrow_excess(simd, x, x.mul(x)),
                 Function::Atanh => atanh_excess(simd, x),
                 Function::Even => even(simd, x),
+                Function::NarrowEven => narrow_even(simd, x),
                 Function::Mixed => mixed(simd, x),
             };
             store(value, out);
@@ -84,8 +90,10 @@ fn within_the_promised_error<T: Float + Excess + JensenShannon>() {
     for (least, most, function, promised) in [
         (-1.0, 1.0, Function::Excess, <T as Excess>::ERROR),
         (-domain, domain, Function::WideExcess, <T as Excess>::ERROR),
+        (-NARROW, NARROW, Function::NarrowExcess, <T as Excess>::ERROR),
         (0.0, LIMIT, Function::Atanh, <T as Excess>::ERROR),
         (0.0, domain * domain, Function::Even, <T as JensenShannon>::ERROR),
+        (0.0, NARROW * NARROW, Function::NarrowEven, <T as JensenShannon>::ERROR),
         (0.0, (-domain).exp(), Function::Mixed, <T as JensenShannon>::ERROR),
     ] {
         let error = worst::<T>(least, most, function);

@@ -1,6 +1,6 @@
 //! How the log-probabilities of two rows follow from their logits.
 
-use super::difference::Basis;
+use super::basis::Basis;
 use super::renyi::{grown, is_far_apart};
 use super::running::Settled;
 use super::{PairPlan, PairSums, Terms};
@@ -106,8 +106,14 @@ impl Alignment {
         [log_p, ratio]
     }
 
-    /// The alignment that the sums call for, if theirs was not close enough.
-    pub(crate) fn refined<R: Real>(&self, sums: &PairSums, plan: &PairPlan) -> Option<Self> {
+    /// The alignment that the sums over so many tokens call for, if theirs was not close
+    /// enough.
+    pub(crate) fn refined<R: Real>(
+        &self,
+        sums: &PairSums,
+        plan: &PairPlan,
+        tokens: usize,
+    ) -> Option<Self> {
         let surplus = sums.surplus();
         // Of KL and JS it must not be much of what they are.
         let second_order = surplus * surplus * sums.mass;
@@ -132,8 +138,8 @@ impl Alignment {
                 });
             }
         };
-        let rough =
-            self.basis::<R>().is_some_and(|basis| !basis.is_exact_for::<R>(sums, plan.terms));
+        let is_rough = |basis: Basis| !basis.is_exact_for::<R>(sums, plan.terms, tokens);
+        let rough = self.basis::<R>().is_some_and(is_rough);
         let correction = self.correction - surplus.ln_1p();
         ((worst || rough) && surplus > -1.0 && surplus.is_finite()).then_some(Self {
             correction,

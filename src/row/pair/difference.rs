@@ -3,94 +3,42 @@
 //!
 //! With `p` in weights and `r = (x - y) / T - shift`, `q - p = p (e^-r - 1)`: where
 //! `|r|` is small that is a polynomial, and `q` needs no exponential of its own. The
-//! others, rare where the models are those of one family, have theirs.
+//! others, rare where the models are those of one family, have theirs. Whatever is not
+//! needed where all tokens of two registers are [narrow](NARROW), which is nearly
+//! everywhere then, is left to the registers where they are not.
 //!
 //! The difference of two logits of like size is exact, and so is `r` then, relative to
 //! itself. Others round by up to half a last place of the shift, which is nothing where
 //! the shift is no larger than the log-ratios ([`Basis::is_exact_for`]); where it is, a
 //! careful pass keeps what rounding takes, at eight operations for a register.
 
-use super::{LOWEST, PairSums, Terms};
+use super::basis::{Basis, headroom};
+use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
-use crate::math::excess::{Excess, wide_excess};
+use crate::math::excess::{Excess, NARROW, narrow_excess, wide_excess};
 use crate::math::exp2::{Exp2, Weigher};
-use crate::math::jensen_shannon::{even, mixed};
-use crate::row::blocks::BLOCK;
-use crate::row::moments::nothing;
+use crate::math::jensen_shannon::{even, mixed, narrow_even};
+use crate::row::blocks::{BLOCK, Block};
+use crate::row::moments;
 use crate::simd::{Lanes, Simd, ahead};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 
-/// What the weights and log-ratios of a pair are measured from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Basis {
-    /// Of both rows; in the plain range.
-    pub(crate) temperature: f64,
-    /// Weights are `2^(x log2(e) / T - reference)`; a whole number.
-    pub(crate) reference: f64,
-    /// `r = (x - y) / T - shift`
-    pub(crate) shift: f64,
-    /// Whether to keep what rounding takes from the differences.
-    pub(crate) careful: bool,
-}
-
-/// A shift above this one is worth a careful pass at once; below it few need one.
-const LARGE_SHIFT: f64 = 0.5;
-
-impl Basis {
-    pub(crate) fn new(temperature: f64, reference: f64, shift: f64, careful: bool) -> Self {
-        let careful = careful || shift.abs() > LARGE_SHIFT;
-        Self { temperature, reference, shift, careful }
-    }
-
-    fn rate(&self) -> f64 {
-        LOG2_E / self.temperature
-    }
-
-    /// Whole-number reference of the second row's weights.
-    fn q_reference(&self) -> f64 {
-        (self.reference - self.shift * LOG2_E).round()
-    }
-
-    /// Whether registers can hold it.
-    pub(crate) fn is_plain<R: Exp2>(&self) -> bool {
-        let within = |x: f64| x.abs() < 0.9 * R::LIMIT;
-        within(self.reference) && within(self.q_reference())
-    }
-
-    /// Whether it takes the pass that is careful, with shift and references alike.
-    pub(crate) fn takes_care<R: Exp2>(&self) -> bool {
-        let is_near = |x: f64| x.abs() <= R::NEAR;
-        self.careful || !is_near(self.reference) || !is_near(self.q_reference())
-    }
-
-    /// Whether rounding of the differences, which are about as large as the shift,
-    /// changes no divergence by more than can be left in. KL and JS are of second order
-    /// in `r`, so that an error of `r` counts by the root of what they are.
-    pub(crate) fn is_exact_for<R: Real>(&self, sums: &PairSums, terms: Terms) -> bool {
-        if self.careful {
-            return true;
-        }
-        let rounding = R::EPSILON / 2.0 * self.shift.abs();
-        let second_order =
-            |kl: f64| rounding * (2.0 * kl * sums.mass).sqrt() <= R::TOLERANCE * kl;
-        let first_order = rounding * sums.mass <= R::TOLERANCE * sums.distance;
-        match terms {
-            Terms::Distance => first_order,
-            Terms::KullbackLeibler => second_order(sums.kl),
-            Terms::JensenShannon => first_order && second_order(4.0 * sums.js),
-            Terms::Renyi => false,
-        }
-    }
-}
+/// [`Terms::Distance`](super::Terms::Distance) as a parameter of passes.
+pub(super) const DISTANCE: u8 = 0;
+/// [`Terms::KullbackLeibler`](super::Terms::KullbackLeibler).
+pub(super) const KL_ALONE: u8 = 1;
+/// [`Terms::JensenShannon`](super::Terms::JensenShannon).
+pub(super) const WITH_JS: u8 = 2;
 
 /// What is found in a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockTerms {
     pub(crate) sums: PairSums,
-    /// Largest logit of the first row, NaN aside.
-    pub(crate) largest: f64,
-    /// Largest `|r|`, NaN aside.
+    /// Largest logit of the first row, NaN aside, if its weight may be too large; found
+    /// in a first reading alone.
+    pub(crate) largest: Option<f64>,
+    /// No `|r|` is larger, NaN aside.
     pub(crate) reach: f64,
     /// Whether the second row has logits so low, beside others in the first, that
     /// their log-ratios have been cut off or are infinite: the sums are of no use.
@@ -162,10 +110,9 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         V::splat(self.simd, V::Scalar::from_f64(x))
     }
 
-    /// `r`; `x` has been raised.
+    /// `r`; `x` has been raised, and `y` too if `CAREFUL`.
     #[inline(always)]
     fn log_ratio<const CAREFUL: bool, const FIRST: bool>(&self, x: V, y: V) -> V {
-        let y = self.q_floor.max(y);
         let apart = x.sub(y);
         let r = apart.fused_mul_sub(self.inverse, self.shift);
         if CAREFUL {
@@ -191,7 +138,7 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
     }
 }
 
-/// Sums of a half of a block.
+/// Sums over some tokens.
 #[derive(Clone, Copy)]
 struct TermSums<V> {
     mass: V,
@@ -200,6 +147,10 @@ struct TermSums<V> {
     gaining: V,
     kl: V,
     js: V,
+    /// `p r` and the terms of KL of narrow tokens, where there is no more to be known of
+    /// them: their difference tells that of `p` and `q`.
+    narrow_ratio: V,
+    narrow_kl: V,
 }
 
 impl<V: Lanes<Scalar: Real>> TermSums<V> {
@@ -213,6 +164,8 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
             gaining: zero,
             kl: zero,
             js: zero,
+            narrow_ratio: zero,
+            narrow_kl: zero,
         }
     }
 
@@ -224,29 +177,46 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
         self.gaining = self.gaining.add(half.gaining);
         self.kl = self.kl.add(half.kl);
         self.js = self.js.add(half.js);
+        self.narrow_ratio = self.narrow_ratio.add(half.narrow_ratio);
+        self.narrow_kl = self.narrow_kl.add(half.narrow_kl);
     }
 
-    /// Adds tokens whose `|r|` is at most [`Excess::DOMAIN`]; `p` are their weights.
-    ///
-    /// [`Excess::DOMAIN`]: crate::math::excess::Excess::DOMAIN
+    /// Adds tokens with weights `p` whose `|r|` is at most [`NARROW`] if `IS_NARROW`, or
+    /// else [`Excess::DOMAIN`]; `square` is `r^2`.
     #[inline(always)]
-    fn add_near<const TERMS: u8>(&mut self, frame: &DifferenceFrame<V>, p: V, r: V) {
-        let square = r.mul(r);
-        let g = square.mul(wide_excess(frame.simd, r, square));
-        let u = g.sub(r);
+    fn add_near<const TERMS: u8, const IS_NARROW: bool>(
+        &mut self,
+        frame: &DifferenceFrame<V>,
+        [p, r, square]: [V; 3],
+    ) {
+        let simd = frame.simd;
+        let excess = if IS_NARROW {
+            narrow_excess(simd, r, square)
+        } else {
+            wide_excess(simd, r, square)
+        };
+        let g = square.mul(excess);
         self.mass = self.mass.add(p);
-        self.difference = p.mul_add(u, self.difference);
-        if TERMS != 1 {
-            self.distance = p.mul_add(u.abs(), self.distance);
-            self.gaining = self.gaining.add(p.keep(r.not_ge(frame.splat(0.0))));
+        if TERMS == KL_ALONE && IS_NARROW {
+            // An operation less than with `u`. Others would lose digits of `q`.
+            self.narrow_ratio = p.mul_add(r, self.narrow_ratio);
+            self.narrow_kl = p.mul_add(g, self.narrow_kl);
+            return;
         }
-        if TERMS >= 1 {
+        let u = g.sub(r);
+        self.difference = p.mul_add(u, self.difference);
+        if TERMS != KL_ALONE {
+            self.distance = p.mul_add(u.abs(), self.distance);
+            let is_gaining = r.not_ge(frame.splat(0.0));
+            self.gaining = self.gaining.add(p).choose(is_gaining, self.gaining);
+        }
+        if TERMS != DISTANCE {
             self.kl = p.mul_add(g, self.kl);
         }
-        if TERMS >= 2 {
+        if TERMS == WITH_JS {
             let mixture = u.mul_add(frame.splat(0.5), frame.splat(1.0));
-            let own = square.mul(even(frame.simd, square));
-            self.js = p.mul_add(mixture.mul(own), self.js);
+            let even = if IS_NARROW { narrow_even(simd, square) } else { even(simd, square) };
+            self.js = p.mul_add(mixture.mul(square.mul(even)), self.js);
         }
     }
 
@@ -262,15 +232,15 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
         let q = frame.weigh::<CAREFUL>(&frame.q, frame.q.raised(y)).mul(frame.factor);
         let difference = q.sub(p);
         self.difference = self.difference.add(zero.choose(near, difference));
-        if TERMS != 1 {
+        if TERMS != KL_ALONE {
             self.distance = self.distance.add(zero.choose(near, difference.abs()));
             // As near ones they are to count as not gaining.
             self.gaining = self.gaining.add(zero.choose(near, p.keep(r.not_ge(zero))));
         }
-        if TERMS >= 1 {
+        if TERMS != DISTANCE {
             self.kl = self.kl.add(zero.choose(near, p.mul_add(r, difference)));
         }
-        if TERMS >= 2 {
+        if TERMS == WITH_JS {
             let size = r.abs();
             let least = p.choose(r.not_ge(zero), q);
             let exponent = frame.exponential.raised(zero.sub(size));
@@ -281,10 +251,51 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
     }
 }
 
+/// The lowest and the highest of some numbers.
+#[derive(Clone, Copy)]
+struct Extremes<V> {
+    /// Of the logits of the second row, those that are not narrow at least.
+    least: V,
+    /// Of `|r|`, but of those that are narrow.
+    reach: V,
+    /// Whether some `r` are cut off.
+    cut: bool,
+}
+
+/// Adds the tokens of a register that are not all narrow. The logits of the first row
+/// have been raised.
+#[inline(always)]
+fn add_wide<
+    V: Lanes<Scalar: Real>,
+    const TERMS: u8,
+    const CAREFUL: bool,
+    const FIRST: bool,
+>(
+    frame: &DifferenceFrame<V>,
+    [p, x, y]: [V; 3],
+    sums: &mut TermSums<V>,
+    extremes: &mut Extremes<V>,
+) {
+    let zero = frame.splat(0.0);
+    let bound = frame.splat(V::Scalar::DOMAIN);
+    extremes.least = y.min(extremes.least);
+    let mut r = frame.log_ratio::<CAREFUL, FIRST>(x, frame.q_floor.max(y));
+    let size = r.abs();
+    extremes.reach = size.max(extremes.reach);
+    if size.any_ge(bound) {
+        let near = size.not_ge(bound);
+        sums.add_far::<TERMS, CAREFUL>(frame, [p, y, r], near);
+        r = r.keep(near);
+        let below = frame.q_floor.sub(y);
+        extremes.cut |= zero.choose(near, below).any_ge(frame.splat(1e-30));
+    }
+    sums.add_near::<TERMS, false>(frame, [p, r, r.mul(r)]);
+}
+
 /// The terms of a block; `p` and `q` hold the same number of whole registers.
 ///
-/// * `TERMS`: a [`Terms`]: 0 for the distance, 1 for KL alone, 2 for both and JS
-///   with equal weights.
+/// * `TERMS`: [`DISTANCE`], [`KL_ALONE`], or [`WITH_JS`] for both and JS with equal
+///   weights.
 /// * `CAREFUL`: [`Basis::takes_care`].
 /// * `FIRST`: the rows come from memory, and the shift is a value of the lane type if
 ///   the pass is not careful; otherwise they come from the cache.
@@ -301,12 +312,12 @@ pub(crate) fn difference_terms<
     q: &[u8],
     frame: &DifferenceFrame<Vector<C, S>>,
 ) -> BlockTerms {
+    // Too large a weight is +inf, and the sum tells of it.
+    let watches = FIRST && (CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
     let zero = frame.splat(0.0);
-    let bound = frame.splat(C::Lane::DOMAIN);
+    let bound = frame.splat(NARROW * NARROW);
     let mut largest = frame.splat(f64::NEG_INFINITY);
-    let mut reach = zero;
-    let mut least = zero;
-    let mut cut = false;
+    let mut extremes = Extremes { least: zero, reach: frame.splat(NARROW), cut: false };
     let mut terms = TermSums::zero(frame);
     // Two halves, so that no lane has more additions than it is to have.
     let half = BLOCK / 2 * C::SIZE;
@@ -319,56 +330,72 @@ pub(crate) fn difference_terms<
                 ahead::prefetch(simd, q);
             }
             let (x, y) = (C::load_pair(simd, p), C::load_pair(simd, q));
-            largest = x[1].max(x[0].max(largest));
-            least = y[1].min(y[0].min(least));
+            if watches {
+                largest = x[1].max(x[0].max(largest));
+            }
             let x = [frame.p.raised(x[0]), frame.p.raised(x[1])];
-            let mut r = [
-                frame.log_ratio::<CAREFUL, FIRST>(x[0], y[0]),
-                frame.log_ratio::<CAREFUL, FIRST>(x[1], y[1]),
+            let raised = if CAREFUL {
+                extremes.least = y[1].min(y[0].min(extremes.least));
+                [frame.q_floor.max(y[0]), frame.q_floor.max(y[1])]
+            } else {
+                // Where that would change anything it is not narrow: -inf least of all,
+                // NaN where the product is emulated.
+                y
+            };
+            let r = [
+                frame.log_ratio::<CAREFUL, FIRST>(x[0], raised[0]),
+                frame.log_ratio::<CAREFUL, FIRST>(x[1], raised[1]),
             ];
             let weights = [
                 frame.weigh::<CAREFUL>(&frame.p, x[0]),
                 frame.weigh::<CAREFUL>(&frame.p, x[1]),
             ];
-            let size = r[1].abs().max(r[0].abs());
-            reach = size.max(reach);
-            if size.any_ge(bound) {
+            let square = [r[0].mul(r[0]), r[1].mul(r[1])];
+            if square[1].add(square[0]).any_not_lt(bound) {
                 for i in 0..2 {
-                    let near = r[i].abs().not_ge(bound);
-                    half_terms.add_far::<TERMS, CAREFUL>(
+                    add_wide::<_, TERMS, CAREFUL, FIRST>(
                         frame,
-                        [weights[i], y[i], r[i]],
-                        near,
+                        [weights[i], x[i], y[i]],
+                        &mut half_terms,
+                        &mut extremes,
                     );
-                    r[i] = r[i].keep(near);
-                    let below = frame.q_floor.sub(y[i]);
-                    cut |= zero.choose(near, below).any_ge(frame.splat(1e-30));
                 }
+                continue;
             }
             for i in 0..2 {
-                half_terms.add_near::<TERMS>(frame, weights[i], r[i]);
+                half_terms.add_near::<TERMS, true>(frame, [weights[i], r[i], square[i]]);
             }
         }
         terms.add(half_terms);
     }
+    let Extremes { least, reach, mut cut } = extremes;
     // Rows that are masked alike are common; a token that but one allows is not.
-    if TERMS >= 1 && frame.splat(LOWEST).sub(least).any_ge(zero) {
+    if TERMS != DISTANCE && frame.splat(LOWEST).sub(least).any_ge(zero) {
         cut |= excludes::<S, C>(simd, p, q);
     }
+    let mass = terms.mass.sum();
+    let largest = if watches {
+        Some(largest.largest().to_f64())
+    } else if FIRST && (mass.is_nan() || mass >= headroom::<C::Lane>().exp2()) {
+        Some(moments::largest::<S, C>(simd, Block { bytes: p, start: 0 }).to_f64())
+    } else {
+        None
+    };
+    let narrow_kl = terms.narrow_kl.sum();
     // Tokens that both exclude have the least weight instead, and no term of theirs is
     // eight times as large.
-    let nothing = 8.0 * nothing::<C::Lane>();
+    let nothing = 8.0 * moments::nothing::<C::Lane>();
     BlockTerms {
         sums: PairSums {
-            mass: terms.mass.sum(),
-            difference: terms.difference.sum(),
+            mass,
+            difference: terms.difference.sum() + (narrow_kl - terms.narrow_ratio.sum()),
             distance: above(terms.distance.sum(), nothing),
             gaining: terms.gaining.sum(),
-            kl: above(terms.kl.sum(), nothing),
+            kl: above(terms.kl.sum() + narrow_kl, nothing),
             js: above(terms.js.sum(), nothing),
             ..PairSums::default()
         },
-        largest: largest.largest().to_f64(),
+        largest,
         reach: reach.largest().to_f64(),
         cut,
     }

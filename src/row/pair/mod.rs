@@ -30,6 +30,7 @@
 //! error.
 
 pub(crate) mod alignment;
+mod basis;
 pub(crate) mod difference;
 pub(crate) mod gradient;
 mod plain;
@@ -139,6 +140,11 @@ pub(crate) fn surplus_of_log(s: f64) -> f64 {
     s * s * tail
 }
 
+/// Whether there was no divergence, or all of it was surplus: but rounding is left.
+fn is_nothing(left: f64, all: f64) -> bool {
+    all == 0.0 || left < 8.0 * f64::EPSILON * all
+}
+
 /// A pair of rows that have been read.
 pub struct Pair<'a> {
     pub(crate) parts: [Part; 2],
@@ -160,7 +166,9 @@ impl Pair<'_> {
 
     /// KL(p||q) in nats.
     pub(crate) fn kl(&self) -> f64 {
-        self.valid(self.sums.kl / self.sums.mass - surplus_of_log(self.sums.surplus()))
+        let kl = self.sums.kl / self.sums.mass;
+        let left = kl - surplus_of_log(self.sums.surplus());
+        self.valid(if is_nothing(left, kl) { 0.0 } else { left })
     }
 
     /// JS in nats.
@@ -176,9 +184,7 @@ impl Pair<'_> {
         let growth = 2.0 * gaining - mass + distance;
         let surplus = self.sums.surplus();
         let left = distance - surplus / (1.0 + surplus) * growth;
-        // There was none, or all of it was surplus.
-        let none = distance == 0.0 || left <= 8.0 * f64::EPSILON * distance;
-        self.valid(if none { 0.0 } else { (0.5 * left / mass).min(1.0) })
+        self.valid(if is_nothing(left, distance) { 0.0 } else { (0.5 * left / mass).min(1.0) })
     }
 }
 

@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::alignment::Alignment;
-use super::difference::{DifferenceFrame, difference_terms, excludes};
+use super::difference::{
+    DISTANCE, DifferenceFrame, KL_ALONE, WITH_JS, difference_terms, excludes,
+};
 use super::plain::plain_terms;
 use super::renyi::{RenyiFrame, renyi_terms};
 use super::terms::{PairFrame, pair_terms};
@@ -129,9 +131,9 @@ impl<C: Element> Kernel for PairRead<'_, C> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         match self.plan.terms {
-            Terms::Distance => self.terms::<S, 0>(simd),
-            Terms::KullbackLeibler => self.terms::<S, 1>(simd),
-            Terms::JensenShannon => self.terms::<S, 2>(simd),
+            Terms::Distance => self.terms::<S, DISTANCE>(simd),
+            Terms::KullbackLeibler => self.terms::<S, KL_ALONE>(simd),
+            Terms::JensenShannon => self.terms::<S, WITH_JS>(simd),
             Terms::Renyi => self.terms::<S, RENYI>(simd),
         }
     }

@@ -16,7 +16,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::difference::{Basis, BlockTerms, DifferenceFrame, difference_terms};
+use super::basis::{Basis, headroom};
+use super::difference::{BlockTerms, DifferenceFrame, KL_ALONE, difference_terms};
 use super::read::PairSide;
 use super::{PairSums, Terms, surplus_of_log};
 use crate::element::{Element, Real, Vector};
@@ -32,11 +33,6 @@ const LN_2: f64 = std::f64::consts::LN_2;
 /// How far the reference is put below the first maximum: room for logits that far
 /// below the later ones.
 const DEPTH: f64 = 24.0;
-
-/// How far exponents of weights may lie above the reference.
-fn headroom<R: Exp2>() -> f64 {
-    R::HEADROOM / 2.0
-}
 
 /// Log-ratios up to which the second row's weights do not overflow then.
 fn reach<R: Exp2>() -> f64 {
@@ -144,8 +140,8 @@ impl Found {
         }
     }
 
-    /// What is known of whole rows, if a single reading was enough.
-    pub(crate) fn settled<R: Real>(&self) -> Option<Settled> {
+    /// What is known of whole rows of so many tokens, if a single reading was enough.
+    pub(crate) fn settled<R: Real>(&self, tokens: usize) -> Option<Settled> {
         let Found::Some(approach) = self else { return None };
         let Approach { basis, sums } = *approach;
         let finite = (sums.mass + sums.difference + sums.kl).is_finite();
@@ -155,7 +151,7 @@ impl Found {
             logsumexp: (basis.reference + sums.mass.log2()) * LN_2,
             shift: approach.own_shift(),
             careful: basis.careful,
-            exact: basis.is_exact_for::<R>(&sums, Terms::KullbackLeibler),
+            exact: basis.is_exact_for::<R>(&sums, Terms::KullbackLeibler, tokens),
         };
         (finite && sums.mass > 0.0).then_some(settled)
     }
@@ -264,7 +260,8 @@ impl<S: Simd, C: Element> Running<S, C> {
         // Once about the guess, then about what that has shown to be better.
         for _ in 0..3 {
             let block = self.terms(&approach.basis, p, q);
-            let top = block.largest * self.rate - approach.basis.reference;
+            let largest = block.largest.unwrap_or(f64::NEG_INFINITY);
+            let top = largest * self.rate - approach.basis.reference;
             if top > headroom::<C::Lane>() {
                 let reference = approach.basis.reference + top.round() - DEPTH;
                 let Some(moved) = self.rest_on(approach, reference, approach.basis.shift)
@@ -313,9 +310,9 @@ impl<S: Simd, C: Element> Running<S, C> {
     #[inline(always)]
     fn terms(&self, basis: &Basis, p: &[u8], q: &[u8]) -> BlockTerms {
         if basis.takes_care::<C::Lane>() {
-            difference_terms::<S, C, 1, true, true>(self.simd, p, q, &self.frame)
+            difference_terms::<S, C, KL_ALONE, true, true>(self.simd, p, q, &self.frame)
         } else {
-            difference_terms::<S, C, 1, false, true>(self.simd, p, q, &self.frame)
+            difference_terms::<S, C, KL_ALONE, false, true>(self.simd, p, q, &self.frame)
         }
     }
 

@@ -116,6 +116,14 @@ impl Lanes for F32 {
         })
     }
     #[inline(always)]
+    fn any_not_lt(self, bound: Self) -> bool {
+        with_token!({
+            let low = _mm256_cmp_ps::<_CMP_NLT_UQ>(self.0, bound.0);
+            let high = _mm256_cmp_ps::<_CMP_NLT_UQ>(self.1, bound.1);
+            _mm256_movemask_ps(_mm256_or_ps(low, high)) != 0
+        })
+    }
+    #[inline(always)]
     fn any_nan(self) -> bool {
         with_token!(_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.1)) != 0)
     }

@@ -129,6 +129,14 @@ impl Lanes for F64 {
         })
     }
     #[inline(always)]
+    fn any_not_lt(self, bound: Self) -> bool {
+        with_token!({
+            let low = _mm256_cmp_pd::<_CMP_NLT_UQ>(self.0, bound.0);
+            let high = _mm256_cmp_pd::<_CMP_NLT_UQ>(self.1, bound.1);
+            _mm256_movemask_pd(_mm256_or_pd(low, high)) != 0
+        })
+    }
+    #[inline(always)]
     fn any_nan(self) -> bool {
         with_token!(_mm256_movemask_pd(_mm256_cmp_pd::<_CMP_UNORD_Q>(self.0, self.1)) != 0)
     }

@@ -100,6 +100,10 @@ impl Lanes for F64 {
         with_token!(_mm512_cmp_pd_mask::<_CMP_GE_OQ>(self.0, bound.0)) != 0
     }
     #[inline(always)]
+    fn any_not_lt(self, bound: Self) -> bool {
+        with_token!(_mm512_cmp_pd_mask::<_CMP_NLT_UQ>(self.0, bound.0)) != 0
+    }
+    #[inline(always)]
     fn any_nan(self) -> bool {
         with_token!(_mm512_cmp_pd_mask::<_CMP_UNORD_Q>(self.0, self.0)) != 0
     }

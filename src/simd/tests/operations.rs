@@ -311,6 +311,8 @@ on_every_register! {
                 let register = T::load(simd, &x);
                 assert_eq!(register.any_nan(), value.to_f64().is_nan(), "{isa:?} {x:?}");
                 assert_eq!(register.any_ge(zero), value.to_f64() >= 0.0, "{isa:?} {x:?}");
+                let is_less = value.to_f64() < 0.0;
+                assert_eq!(register.any_not_lt(zero), !is_less, "{isa:?} {x:?}");
                 let equal = u32::from(value.to_f64() == 0.0) << i;
                 assert_eq!(register.bits_eq(zero), equal, "{isa:?} {x:?}");
                 let greater = u32::from(value.to_f64() > 0.0) << i;
