@@ -1,5 +1,6 @@
 //! Which cache lines a pass over memory asks for before it needs them.
 
+use std::num::NonZeroUsize;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -70,5 +71,17 @@ pub(crate) fn prefetch<S: Simd>(simd: S, bytes: &[u8]) {
 pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
     for line in 0..bytes.len() / CACHE_LINE {
         simd.prefetch_to_second_level(bytes, FAR + distance + line * CACHE_LINE);
+    }
+}
+
+/// As `prefetch` in a pass over a row that has been read before: asks for the lines
+/// `distance` bytes behind, those of the row that comes next. Arithmetic takes that pass
+/// longer than memory takes for them; none are asked for without a distance.
+#[inline(always)]
+pub(crate) fn prefetch_next<S: Simd>(simd: S, bytes: &[u8], distance: Option<NonZeroUsize>) {
+    if let Some(distance) = distance {
+        for line in 0..bytes.len() / CACHE_LINE {
+            simd.prefetch_to_second_level(bytes, distance.get() + line * CACHE_LINE);
+        }
     }
 }

@@ -78,7 +78,7 @@ impl KlGradient<'_> {
         )?;
         let statistic = KlDivergence { scale: self.scale };
         let reader = PairReader { pairs: &pairs, isa, plan: statistic.plan(), group: 1 };
-        let mut work = reader.read::<C>(0, buffers)?;
+        let mut work = reader.read::<C>(0, false, buffers)?;
         reader.finish(&work, &statistic, values)?;
         let alignment = self.alignment::<C>(&reader, &mut work, buffers)?;
         let Buffers { p: p_scratch, q: q_scratch, common } = buffers;

@@ -126,7 +126,7 @@ impl<'a> Pairs<'a> {
             let end = p.rows().min(first + rows_per_task);
             let mut output = T::Output::default();
             for first_row in (first..end).step_by(group) {
-                let work = reader.read::<C>(first_row, buffers)?;
+                let work = reader.read::<C>(first_row, first_row + group < end, buffers)?;
                 reader.finish(&work, statistic, &mut output)?;
             }
             Ok(output)

@@ -61,6 +61,7 @@ impl PairReader<'_> {
         Work {
             first_row,
             tokens: p.rows.vocab(),
+            goes_on: false,
             found: vec![Found::Nothing; rows],
             approachable: approachable.collect(),
             settled: vec![None; rows],
@@ -74,13 +75,14 @@ impl PairReader<'_> {
         }
     }
 
-    /// Reads a group to its end.
+    /// Reads a group to its end; whether it is the next one's turn then.
     pub(super) fn read<C: Element>(
         &self,
         first_row: usize,
+        goes_on: bool,
         buffers: &mut Buffers,
     ) -> Result<Work, Error> {
-        let mut work = self.start(first_row);
+        let mut work = Work { goes_on, ..self.start(first_row) };
         let vocab = self.pairs.p.rows.vocab();
         for careful in [false, true] {
             if work.is_approachable() {
@@ -214,6 +216,7 @@ impl PairReader<'_> {
             q,
             tokens: self.tokens(start),
             plan: self.plan,
+            goes_on: work.goes_on,
             alignments: &work.active,
             sums: &mut sums,
             element: PhantomData,

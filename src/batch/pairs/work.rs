@@ -16,6 +16,8 @@ pub(super) struct Work {
     pub(super) first_row: usize,
     /// Of each row.
     pub(super) tokens: usize,
+    /// Whether the next group is to be read by the same thread.
+    pub(super) goes_on: bool,
     pub(super) temperatures: [Vec<f64>; 2],
     /// What a single reading has found; of pairs that it is not for, too much.
     pub(super) found: Vec<Found>,

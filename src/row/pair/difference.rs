@@ -12,6 +12,8 @@
 //! the shift is no larger than the log-ratios ([`Basis::is_exact_for`]); where it is, a
 //! careful pass keeps what rounding takes, at eight operations for a register.
 
+use std::num::NonZeroUsize;
+
 use super::basis::{Basis, headroom};
 use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
@@ -298,7 +300,8 @@ fn add_wide<
 ///   weights.
 /// * `CAREFUL`: [`Basis::takes_care`].
 /// * `FIRST`: the rows come from memory, and the shift is a value of the lane type if
-///   the pass is not careful; otherwise they come from the cache.
+///   the pass is not careful; otherwise they come from the cache, and `next` tells how
+///   far behind them those of the next pair stand.
 #[inline(always)]
 pub(crate) fn difference_terms<
     S: Simd,
@@ -311,6 +314,7 @@ pub(crate) fn difference_terms<
     p: &[u8],
     q: &[u8],
     frame: &DifferenceFrame<Vector<C, S>>,
+    next: [Option<NonZeroUsize>; 2],
 ) -> BlockTerms {
     // Too large a weight is +inf, and the sum tells of it.
     let watches = FIRST && (CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
@@ -328,6 +332,9 @@ pub(crate) fn difference_terms<
             if FIRST {
                 ahead::prefetch(simd, p);
                 ahead::prefetch(simd, q);
+            } else {
+                ahead::prefetch_next(simd, p, next[0]);
+                ahead::prefetch_next(simd, q, next[1]);
             }
             let (x, y) = (C::load_pair(simd, p), C::load_pair(simd, q));
             if watches {

@@ -2,6 +2,7 @@
 //! gathered, block by block: the second reading, from the cache.
 
 use std::marker::PhantomData;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::alignment::Alignment;
@@ -14,7 +15,7 @@ use super::terms::{PairFrame, pair_terms};
 use super::{FAR, PairPlan, PairSums, Terms};
 use crate::element::{Element, ForElement, Real, Vector, for_element};
 use crate::error::Error;
-use crate::row::blocks::{BLOCK, Block, Scratch};
+use crate::row::blocks::{BLOCK, Block, CHUNK, Scratch};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
 
@@ -85,6 +86,19 @@ impl<'a> PairSide<'a> {
         Self { rows, first_row, scratch, common }
     }
 
+    /// How far behind the first row the next one stands in memory, if there is one, both
+    /// can be read where they lie, and the cache has room for it.
+    fn next_row(&self) -> Option<NonZeroUsize> {
+        let rows = self.rows;
+        let next = self.first_row + 1;
+        let is_read_in_place = rows.is_contiguous() && self.common.convert.is_none();
+        if !is_read_in_place || rows.vocab() > CHUNK || next >= rows.rows() {
+            return None;
+        }
+        let start = |row| rows.contiguous_row(row).as_ptr().addr();
+        NonZeroUsize::new(start(next).wrapping_sub(start(self.first_row)))
+    }
+
     /// Brings the rows' blocks at `at` into the scratch space, if they can't be
     /// read where they lie.
     pub(super) fn gather(&mut self, at: usize, len: usize) {
@@ -118,6 +132,8 @@ pub(crate) struct PairRead<'a, C> {
     /// Tokens, at most a chunk of them.
     pub(crate) tokens: Range<usize>,
     pub(crate) plan: PairPlan,
+    /// Whether the next pair is to be read by the same thread.
+    pub(crate) goes_on: bool,
     /// One for each pair; `None` for one that need not be read.
     pub(crate) alignments: &'a [Option<Alignment>],
     /// One for each pair.
@@ -161,6 +177,8 @@ impl<C: Element> PairRead<'_, C> {
         }
         let order = RenyiFrame::<Vector<C, S>>::new(simd, self.plan.order);
         self.sums.fill(PairSums::default());
+        let next =
+            if self.goes_on { [self.p.next_row(), self.q.next_row()] } else { [None; 2] };
         for at in self.tokens.clone().step_by(BLOCK) {
             let len = BLOCK.min(self.tokens.end - at);
             self.p.gather(at, len);
@@ -174,9 +192,13 @@ impl<C: Element> PairRead<'_, C> {
                 let apart = match frame {
                     Frame::Difference { frame, careful, other } => {
                         let block = if *careful {
-                            difference_terms::<S, C, TERMS, true, false>(simd, p, q, frame)
+                            difference_terms::<S, C, TERMS, true, false>(
+                                simd, p, q, frame, next,
+                            )
                         } else {
-                            difference_terms::<S, C, TERMS, false, false>(simd, p, q, frame)
+                            difference_terms::<S, C, TERMS, false, false>(
+                                simd, p, q, frame, next,
+                            )
                         };
                         if !block.cut {
                             self.sums[row] = self.sums[row].merge(block.sums);

@@ -309,10 +309,11 @@ impl<S: Simd, C: Element> Running<S, C> {
 
     #[inline(always)]
     fn terms(&self, basis: &Basis, p: &[u8], q: &[u8]) -> BlockTerms {
+        let (simd, frame, next) = (self.simd, &self.frame, [None; 2]);
         if basis.takes_care::<C::Lane>() {
-            difference_terms::<S, C, KL_ALONE, true, true>(self.simd, p, q, &self.frame)
+            difference_terms::<S, C, KL_ALONE, true, true>(simd, p, q, frame, next)
         } else {
-            difference_terms::<S, C, KL_ALONE, false, true>(self.simd, p, q, &self.frame)
+            difference_terms::<S, C, KL_ALONE, false, true>(simd, p, q, frame, next)
         }
     }
 
