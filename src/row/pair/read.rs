@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::alignment::Alignment;
 use super::difference::{
-    DISTANCE, DifferenceFrame, KL_ALONE, WITH_JS, difference_terms, excludes,
+    DISTANCE, DifferenceFrame, KL_ALONE, Outlook, WITH_JS, difference_terms, excludes,
 };
 use super::plain::plain_terms;
 use super::renyi::{RenyiFrame, renyi_terms};
@@ -176,6 +176,7 @@ impl<C: Element> PairRead<'_, C> {
             frames.push(alignment.as_ref().map(|alignment| self.frame(simd, alignment)));
         }
         let order = RenyiFrame::<Vector<C, S>>::new(simd, self.plan.order);
+        let mut outlooks = vec![Outlook::default(); frames.len()];
         self.sums.fill(PairSums::default());
         let next =
             if self.goes_on { [self.p.next_row(), self.q.next_row()] } else { [None; 2] };
@@ -191,15 +192,13 @@ impl<C: Element> PairRead<'_, C> {
                 let q = self.q.block::<C>(row, at, len);
                 let apart = match frame {
                     Frame::Difference { frame, careful, other } => {
-                        let block = if *careful {
-                            difference_terms::<S, C, TERMS, true, false>(
-                                simd, p, q, frame, next,
-                            )
-                        } else {
-                            difference_terms::<S, C, TERMS, false, false>(
-                                simd, p, q, frame, next,
-                            )
-                        };
+                        let block = difference_terms::<S, C, TERMS, false>(
+                            simd,
+                            [p, q],
+                            (frame, *careful),
+                            next,
+                            &mut outlooks[row],
+                        );
                         if !block.cut {
                             self.sums[row] = self.sums[row].merge(block.sums);
                             continue;

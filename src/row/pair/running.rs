@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::basis::{Basis, headroom};
-use super::difference::{BlockTerms, DifferenceFrame, KL_ALONE, difference_terms};
+use super::difference::{BlockTerms, DifferenceFrame, KL_ALONE, Outlook, difference_terms};
 use super::read::PairSide;
 use super::{PairSums, Terms, surplus_of_log};
 use crate::element::{Element, Real, Vector};
@@ -225,6 +225,7 @@ pub(crate) struct Running<S: Simd, C: Element> {
     careful: bool,
     found: Found,
     frame: DifferenceFrame<Vector<C, S>>,
+    outlook: Outlook,
 }
 
 impl<S: Simd, C: Element> Running<S, C> {
@@ -233,7 +234,8 @@ impl<S: Simd, C: Element> Running<S, C> {
     fn new(simd: S, temperature: f64, careful: bool) -> Self {
         let frame = DifferenceFrame::new(simd, &Basis::new(temperature, 0.0, 0.0, careful));
         let rate = LOG2_E / temperature;
-        Self { simd, temperature, rate, careful, found: Found::Nothing, frame }
+        let outlook = Outlook::default();
+        Self { simd, temperature, rate, careful, found: Found::Nothing, frame, outlook }
     }
 
     /// What has been found in all blocks.
@@ -308,13 +310,10 @@ impl<S: Simd, C: Element> Running<S, C> {
     }
 
     #[inline(always)]
-    fn terms(&self, basis: &Basis, p: &[u8], q: &[u8]) -> BlockTerms {
-        let (simd, frame, next) = (self.simd, &self.frame, [None; 2]);
-        if basis.takes_care::<C::Lane>() {
-            difference_terms::<S, C, KL_ALONE, true, true>(simd, p, q, frame, next)
-        } else {
-            difference_terms::<S, C, KL_ALONE, false, true>(simd, p, q, frame, next)
-        }
+    fn terms(&mut self, basis: &Basis, p: &[u8], q: &[u8]) -> BlockTerms {
+        let frame = (&self.frame, basis.takes_care::<C::Lane>());
+        let outlook = &mut self.outlook;
+        difference_terms::<S, C, KL_ALONE, true>(self.simd, [p, q], frame, [None; 2], outlook)
     }
 
     /// A first guess from the maxima of the first block that has any.
@@ -349,6 +348,8 @@ impl<S: Simd, C: Element> Running<S, C> {
         }
         moved.basis = Basis { reference, shift, ..approach.basis };
         self.frame = DifferenceFrame::new(self.simd, &moved.basis);
+        // That of the guess before says nothing of this one.
+        self.outlook = Outlook::default();
         moved.basis.is_plain::<C::Lane>().then_some(moved)
     }
 }

@@ -1,0 +1,267 @@
+//! The pass over a block of two rows at one temperature: what sets the probabilities
+//! of a token apart follows from the difference of its logits.
+//!
+//! With `p` in weights and `r = (x - y) / T - shift`, `q - p = p (e^-r - 1)`: where
+//! `|r|` is small that is a polynomial, and `q` needs no exponential of its own. The
+//! others, rare where the models are those of one family, have theirs. Whatever is not
+//! needed where all tokens of two registers are [narrow](NARROW), which is nearly
+//! everywhere then, is left to the registers where they are not.
+//!
+//! The difference of two logits of like size is exact, and so is `r` then, relative to
+//! itself. Others round by up to half a last place of the shift, which is nothing where
+//! the shift is no larger than the log-ratios ([`Basis::is_exact_for`](super::basis::Basis::is_exact_for)); where it is, a
+//! careful pass keeps what rounding takes, at eight operations for a register.
+
+mod frame;
+mod sums;
+
+use std::num::NonZeroUsize;
+
+pub(crate) use frame::DifferenceFrame;
+use sums::TermSums;
+
+use super::basis::headroom;
+use super::{LOWEST, PairSums};
+use crate::element::{Element, Real, Vector};
+use crate::math::excess::{Excess, NARROW};
+use crate::row::blocks::{BLOCK, Block};
+use crate::row::moments;
+use crate::simd::{Lanes, Simd, ahead};
+
+/// [`Terms::Distance`](super::Terms::Distance) as a parameter of passes.
+pub(super) const DISTANCE: u8 = 0;
+/// [`Terms::KullbackLeibler`](super::Terms::KullbackLeibler).
+pub(super) const KL_ALONE: u8 = 1;
+/// [`Terms::JensenShannon`](super::Terms::JensenShannon).
+pub(super) const WITH_JS: u8 = 2;
+
+/// What is found in a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockTerms {
+    pub(crate) sums: PairSums,
+    /// Largest logit of the first row, NaN aside, if its weight may be too large; found
+    /// in a first reading alone.
+    pub(crate) largest: Option<f64>,
+    /// No `|r|` is larger, NaN aside.
+    pub(crate) reach: f64,
+    /// Whether the second row has logits so low, beside others in the first, that
+    /// their log-ratios have been cut off or are infinite: the sums are of no use.
+    pub(crate) cut: bool,
+    /// Pairs of registers that were hoped to be narrow.
+    wide: usize,
+}
+
+/// Whether the second row excludes a token that the first allows.
+#[inline(always)]
+pub(crate) fn excludes<S: Simd, C: Element>(simd: S, p: &[u8], q: &[u8]) -> bool {
+    let splat = |x| Vector::<C, S>::splat(simd, C::Lane::from_f64(x));
+    let (lowest, nothing) = (splat(LOWEST), splat(f64::NEG_INFINITY));
+    let mut found = false;
+    let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
+    for (p, q) in pairs {
+        let (x, y) = (C::load_pair(simd, p), C::load_pair(simd, q));
+        for i in 0..2 {
+            found |= x[i].choose(y[i].not_ge(lowest), nothing).any_ge(lowest);
+        }
+    }
+    found
+}
+
+/// How the pass takes the tokens of two registers: for narrow, if they show to be.
+const HOPEFUL: u8 = 0;
+/// For wide, without a look.
+const WIDE: u8 = 1;
+/// For wide, and it keeps what rounding takes.
+const CAREFUL: u8 = 2;
+
+/// Whether blocks are likely to be narrow. They are taken for it, until in one more than
+/// an eighth of the registers are not; then the next few are not taken for it. To find
+/// out for each pair of registers costs a misprediction where it may be either.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outlook {
+    /// So many blocks are not.
+    wide: u8,
+}
+
+/// Blocks that are taken for wide after one was.
+const WIDE_BLOCKS: u8 = 7;
+
+/// The terms of a block; `p` and `q` hold the same number of whole registers.
+///
+/// * `TERMS`: [`DISTANCE`], [`KL_ALONE`], or [`WITH_JS`] for both and JS with equal
+///   weights.
+/// * `FIRST`: the rows come from memory, and the shift is a value of the lane type
+///   unless the pass is careful; otherwise they come from the cache, and `next` tells
+///   how far behind them those of the next pair stand.
+/// * `careful`: [`Basis::takes_care`].
+///
+/// [`Basis::takes_care`]: super::basis::Basis::takes_care
+#[inline(always)]
+pub(crate) fn difference_terms<S: Simd, C: Element, const TERMS: u8, const FIRST: bool>(
+    simd: S,
+    [p, q]: [&[u8]; 2],
+    (frame, careful): (&DifferenceFrame<Vector<C, S>>, bool),
+    next: [Option<NonZeroUsize>; 2],
+    outlook: &mut Outlook,
+) -> BlockTerms {
+    if careful {
+        return pass::<S, C, TERMS, CAREFUL, FIRST>(simd, [p, q], frame, next);
+    }
+    if outlook.wide > 0 {
+        outlook.wide -= 1;
+        return pass::<S, C, TERMS, WIDE, FIRST>(simd, [p, q], frame, next);
+    }
+    let block = pass::<S, C, TERMS, HOPEFUL, FIRST>(simd, [p, q], frame, next);
+    if block.wide > p.len() / (C::PAIR * C::SIZE) / 8 {
+        outlook.wide = WIDE_BLOCKS;
+    }
+    block
+}
+
+#[inline(always)]
+fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>(
+    simd: S,
+    [p, q]: [&[u8]; 2],
+    frame: &DifferenceFrame<Vector<C, S>>,
+    next: [Option<NonZeroUsize>; 2],
+) -> BlockTerms {
+    // Too large a weight is +inf, and the sum tells of it.
+    let watches = FIRST && (MODE == CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
+    let zero = frame.splat(0.0);
+    let bound = frame.splat(NARROW * NARROW);
+    let mut largest = frame.splat(f64::NEG_INFINITY);
+    let mut extremes =
+        Extremes { least: zero, reach: frame.splat(NARROW), cut: false, wide: 0 };
+    let mut terms = TermSums::zero(frame);
+    // Two halves, so that no lane has more additions than it is to have.
+    let half = BLOCK / 2 * C::SIZE;
+    for (p, q) in p.chunks(half).zip(q.chunks(half)) {
+        let mut half_terms = TermSums::zero(frame);
+        let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
+        for (p, q) in pairs {
+            if FIRST {
+                ahead::prefetch(simd, p);
+                ahead::prefetch(simd, q);
+            } else {
+                ahead::prefetch_next(simd, p, next[0]);
+                ahead::prefetch_next(simd, q, next[1]);
+            }
+            let (x, y) = (C::load_pair(simd, p), C::load_pair(simd, q));
+            if watches {
+                largest = x[1].max(x[0].max(largest));
+            }
+            let x = [frame.p.raised(x[0]), frame.p.raised(x[1])];
+            if MODE == HOPEFUL {
+                // Where it would change anything to raise the others, they are not
+                // narrow: -inf least of all, NaN where the product is emulated.
+                let r = [
+                    frame.log_ratio::<false, FIRST>(x[0], y[0]),
+                    frame.log_ratio::<false, FIRST>(x[1], y[1]),
+                ];
+                let square = [r[0].mul(r[0]), r[1].mul(r[1])];
+                if !square[1].add(square[0]).any_not_lt(bound) {
+                    for i in 0..2 {
+                        let p = frame.weigh::<false>(&frame.p, x[i]);
+                        half_terms.add_near::<TERMS, true>(frame, [p, r[i], square[i]]);
+                    }
+                    continue;
+                }
+                extremes.wide += 1;
+            }
+            add_wide::<_, TERMS, MODE, FIRST>(frame, [x, y], &mut half_terms, &mut extremes);
+        }
+        terms.add(half_terms);
+    }
+    let Extremes { least, reach, mut cut, wide } = extremes;
+    // Rows that are masked alike are common; a token that but one allows is not.
+    if TERMS != DISTANCE && frame.splat(LOWEST).sub(least).any_ge(zero) {
+        cut |= excludes::<S, C>(simd, p, q);
+    }
+    let mass = terms.mass.sum();
+    let largest = if watches {
+        Some(largest.largest().to_f64())
+    } else if FIRST && (mass.is_nan() || mass >= headroom::<C::Lane>().exp2()) {
+        Some(moments::largest::<S, C>(simd, Block { bytes: p, start: 0 }).to_f64())
+    } else {
+        None
+    };
+    let narrow_kl = terms.narrow_kl.sum();
+    // Tokens that both exclude have the least weight instead, and no term of theirs is
+    // eight times as large.
+    let nothing = 8.0 * moments::nothing::<C::Lane>();
+    BlockTerms {
+        sums: PairSums {
+            mass,
+            difference: terms.difference.sum() + (narrow_kl - terms.narrow_ratio.sum()),
+            distance: above(terms.distance.sum(), nothing),
+            gaining: terms.gaining.sum(),
+            kl: above(terms.kl.sum() + narrow_kl, nothing),
+            js: above(terms.js.sum(), nothing),
+            ..PairSums::default()
+        },
+        largest,
+        reach: reach.largest().to_f64(),
+        cut,
+        wide,
+    }
+}
+
+/// What is found of tokens that are not taken for narrow.
+#[derive(Clone, Copy)]
+struct Extremes<V> {
+    /// The least logits of the second row.
+    least: V,
+    /// The largest `|r|`.
+    reach: V,
+    /// Whether some `r` are cut off.
+    cut: bool,
+    /// How many pairs of registers were hoped to be narrow.
+    wide: usize,
+}
+
+/// Adds the tokens of two registers. The logits of the first row have been raised.
+#[inline(always)]
+fn add_wide<V: Lanes<Scalar: Real>, const TERMS: u8, const MODE: u8, const FIRST: bool>(
+    frame: &DifferenceFrame<V>,
+    [x, y]: [[V; 2]; 2],
+    sums: &mut TermSums<V>,
+    extremes: &mut Extremes<V>,
+) {
+    let zero = frame.splat(0.0);
+    let bound = frame.splat(V::Scalar::DOMAIN);
+    extremes.least = y[1].min(y[0].min(extremes.least));
+    let (mut p, mut r) = ([zero; 2], [zero; 2]);
+    for i in 0..2 {
+        let raised = frame.q_floor.max(y[i]);
+        (p[i], r[i]) = if MODE == CAREFUL {
+            (frame.weigh::<true>(&frame.p, x[i]), frame.log_ratio::<true, FIRST>(x[i], raised))
+        } else {
+            let p = frame.weigh::<false>(&frame.p, x[i]);
+            (p, frame.log_ratio::<false, FIRST>(x[i], raised))
+        };
+    }
+    let size = r[1].abs().max(r[0].abs());
+    extremes.reach = size.max(extremes.reach);
+    if size.any_ge(bound) {
+        for i in 0..2 {
+            let near = r[i].abs().not_ge(bound);
+            if MODE == CAREFUL {
+                sums.add_far::<TERMS, true>(frame, [p[i], y[i], r[i]], near);
+            } else {
+                sums.add_far::<TERMS, false>(frame, [p[i], y[i], r[i]], near);
+            }
+            r[i] = r[i].keep(near);
+            let below = frame.q_floor.sub(y[i]);
+            extremes.cut |= zero.choose(near, below).any_ge(frame.splat(1e-30));
+        }
+    }
+    for i in 0..2 {
+        sums.add_near::<TERMS, false>(frame, [p[i], r[i], r[i].mul(r[i])]);
+    }
+}
+
+/// `sum`, or 0 if it is no larger than `nothing`; NaN stays.
+#[inline(always)]
+fn above(sum: f64, nothing: f64) -> f64 {
+    if sum <= nothing { 0.0 } else { sum }
+}
