@@ -52,6 +52,9 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
 
     /// Adds tokens with weights `p` whose `|r|` is at most [`NARROW`] if `IS_NARROW`, or
     /// else [`Excess::DOMAIN`]; `square` is `r^2`.
+    ///
+    /// [`NARROW`]: crate::math::excess::NARROW
+    /// [`Excess::DOMAIN`]: crate::math::excess::Excess::DOMAIN
     #[inline(always)]
     pub(super) fn add_near<const TERMS: u8, const IS_NARROW: bool>(
         &mut self,
