@@ -54,13 +54,10 @@ fn is_amd() -> bool {
 /// the first time.
 #[inline(always)]
 pub(crate) fn prefetch<S: Simd>(simd: S, bytes: &[u8]) {
-    let lines = bytes.len() / CACHE_LINE;
     if FROM_AFAR.load(Ordering::Relaxed) {
-        for line in 0..lines {
-            simd.prefetch_to_second_level(bytes, FAR + line * CACHE_LINE);
-        }
+        prefetch_far(simd, bytes, FAR);
     }
-    for line in 0..lines {
+    for line in 0..bytes.len() / CACHE_LINE {
         simd.prefetch(bytes, NEAR + line * CACHE_LINE);
     }
 }
@@ -69,9 +66,7 @@ pub(crate) fn prefetch<S: Simd>(simd: S, bytes: &[u8]) {
 /// that pass has asked for is not asked for again.
 #[inline(always)]
 pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
-    for line in 0..bytes.len() / CACHE_LINE {
-        simd.prefetch_to_second_level(bytes, FAR + distance + line * CACHE_LINE);
-    }
+    prefetch_far(simd, bytes, FAR + distance);
 }
 
 /// As `prefetch` in a pass over a row that has been read before: asks for the lines
@@ -80,8 +75,14 @@ pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
 #[inline(always)]
 pub(crate) fn prefetch_next<S: Simd>(simd: S, bytes: &[u8], distance: Option<NonZeroUsize>) {
     if let Some(distance) = distance {
-        for line in 0..bytes.len() / CACHE_LINE {
-            simd.prefetch_to_second_level(bytes, distance.get() + line * CACHE_LINE);
-        }
+        prefetch_far(simd, bytes, distance.get());
+    }
+}
+
+/// Asks for the lines `distance` bytes behind, as near as the second-level cache.
+#[inline(always)]
+fn prefetch_far<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
+    for line in 0..bytes.len() / CACHE_LINE {
+        simd.prefetch_to_second_level(bytes, distance + line * CACHE_LINE);
     }
 }

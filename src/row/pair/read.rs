@@ -161,7 +161,7 @@ const RENYI: u8 = 3;
 /// What the terms of a pair are made with.
 enum Frame<V: Lanes> {
     /// Differences of logits; for blocks where they are cut off there is the other.
-    Difference { frame: DifferenceFrame<V>, careful: bool, other: PairFrame<V> },
+    Difference { frame: DifferenceFrame<V>, other: PairFrame<V> },
     /// Each logit, scaled by its own temperature.
     Apart(PairFrame<V>),
     /// No registers.
@@ -191,11 +191,11 @@ impl<C: Element> PairRead<'_, C> {
                 let p = self.p.block::<C>(row, at, len);
                 let q = self.q.block::<C>(row, at, len);
                 let apart = match frame {
-                    Frame::Difference { frame, careful, other } => {
+                    Frame::Difference { frame, other } => {
                         let block = difference_terms::<S, C, TERMS, false>(
                             simd,
                             [p, q],
-                            (frame, *careful),
+                            frame,
                             next,
                             &mut outlooks[row],
                         );
@@ -246,11 +246,9 @@ impl<C: Element> PairRead<'_, C> {
             Terms::Renyi => false,
         };
         match alignment.basis::<C::Lane>() {
-            Some(basis) if knows => Frame::Difference {
-                frame: DifferenceFrame::new(simd, &basis),
-                careful: basis.takes_care::<C::Lane>(),
-                other,
-            },
+            Some(basis) if knows => {
+                Frame::Difference { frame: DifferenceFrame::new(simd, &basis), other }
+            }
             _ => Frame::Apart(other),
         }
     }

@@ -261,7 +261,7 @@ impl<S: Simd, C: Element> Running<S, C> {
         self.found = Found::TooMuch;
         // Once about the guess, then about what that has shown to be better.
         for _ in 0..3 {
-            let block = self.terms(&approach.basis, p, q);
+            let block = self.terms(p, q);
             let largest = block.largest.unwrap_or(f64::NEG_INFINITY);
             let top = largest * self.rate - approach.basis.reference;
             if top > headroom::<C::Lane>() {
@@ -310,9 +310,8 @@ impl<S: Simd, C: Element> Running<S, C> {
     }
 
     #[inline(always)]
-    fn terms(&mut self, basis: &Basis, p: &[u8], q: &[u8]) -> BlockTerms {
-        let frame = (&self.frame, basis.takes_care::<C::Lane>());
-        let outlook = &mut self.outlook;
+    fn terms(&mut self, p: &[u8], q: &[u8]) -> BlockTerms {
+        let Self { frame, outlook, .. } = self;
         difference_terms::<S, C, KL_ALONE, true>(self.simd, [p, q], frame, [None; 2], outlook)
     }
 

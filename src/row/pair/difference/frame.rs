@@ -11,6 +11,8 @@ const LOG2_E: f64 = std::f64::consts::LOG2_E;
 #[derive(Clone, Copy)]
 pub(crate) struct DifferenceFrame<V: Lanes> {
     pub(super) simd: V::Simd,
+    /// [`Basis::takes_care`]
+    pub(super) careful: bool,
     pub(super) p: Weigher<V>,
     pub(super) q: Weigher<V>,
     /// `1 / T` and the shift, and what the lane type lacks of them.
@@ -39,6 +41,7 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         let floor = (basis.reference + V::Scalar::LEAST) / rate;
         Self {
             simd,
+            careful: basis.takes_care::<V::Scalar>(),
             p: Weigher::new(simd, rate, basis.reference),
             q: Weigher::new(simd, rate, q_reference),
             inverse: splat(inverse),

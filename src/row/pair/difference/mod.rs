@@ -93,18 +93,15 @@ const WIDE_BLOCKS: u8 = 7;
 /// * `FIRST`: the rows come from memory, and the shift is a value of the lane type
 ///   unless the pass is careful; otherwise they come from the cache, and `next` tells
 ///   how far behind them those of the next pair stand.
-/// * `careful`: [`Basis::takes_care`].
-///
-/// [`Basis::takes_care`]: super::basis::Basis::takes_care
 #[inline(always)]
 pub(crate) fn difference_terms<S: Simd, C: Element, const TERMS: u8, const FIRST: bool>(
     simd: S,
     [p, q]: [&[u8]; 2],
-    (frame, careful): (&DifferenceFrame<Vector<C, S>>, bool),
+    frame: &DifferenceFrame<Vector<C, S>>,
     next: [Option<NonZeroUsize>; 2],
     outlook: &mut Outlook,
 ) -> BlockTerms {
-    if careful {
+    if frame.careful {
         return pass::<S, C, TERMS, CAREFUL, FIRST>(simd, [p, q], frame, next);
     }
     if outlook.wide > 0 {
@@ -168,7 +165,12 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
                 }
                 extremes.wide += 1;
             }
-            add_wide::<_, TERMS, MODE, FIRST>(frame, [x, y], &mut half_terms, &mut extremes);
+            let (sums, extremes) = (&mut half_terms, &mut extremes);
+            if MODE == CAREFUL {
+                add_wide::<_, TERMS, true, FIRST>(frame, [x, y], sums, extremes);
+            } else {
+                add_wide::<_, TERMS, false, FIRST>(frame, [x, y], sums, extremes);
+            }
         }
         terms.add(half_terms);
     }
@@ -221,7 +223,12 @@ struct Extremes<V> {
 
 /// Adds the tokens of two registers. The logits of the first row have been raised.
 #[inline(always)]
-fn add_wide<V: Lanes<Scalar: Real>, const TERMS: u8, const MODE: u8, const FIRST: bool>(
+fn add_wide<
+    V: Lanes<Scalar: Real>,
+    const TERMS: u8,
+    const CAREFUL: bool,
+    const FIRST: bool,
+>(
     frame: &DifferenceFrame<V>,
     [x, y]: [[V; 2]; 2],
     sums: &mut TermSums<V>,
@@ -233,23 +240,15 @@ fn add_wide<V: Lanes<Scalar: Real>, const TERMS: u8, const MODE: u8, const FIRST
     let (mut p, mut r) = ([zero; 2], [zero; 2]);
     for i in 0..2 {
         let raised = frame.q_floor.max(y[i]);
-        (p[i], r[i]) = if MODE == CAREFUL {
-            (frame.weigh::<true>(&frame.p, x[i]), frame.log_ratio::<true, FIRST>(x[i], raised))
-        } else {
-            let p = frame.weigh::<false>(&frame.p, x[i]);
-            (p, frame.log_ratio::<false, FIRST>(x[i], raised))
-        };
+        p[i] = frame.weigh::<CAREFUL>(&frame.p, x[i]);
+        r[i] = frame.log_ratio::<CAREFUL, FIRST>(x[i], raised);
     }
     let size = r[1].abs().max(r[0].abs());
     extremes.reach = size.max(extremes.reach);
     if size.any_ge(bound) {
         for i in 0..2 {
             let near = r[i].abs().not_ge(bound);
-            if MODE == CAREFUL {
-                sums.add_far::<TERMS, true>(frame, [p[i], y[i], r[i]], near);
-            } else {
-                sums.add_far::<TERMS, false>(frame, [p[i], y[i], r[i]], near);
-            }
+            sums.add_far::<TERMS, CAREFUL>(frame, [p[i], y[i], r[i]], near);
             r[i] = r[i].keep(near);
             let below = frame.q_floor.sub(y[i]);
             extremes.cut |= zero.choose(near, below).any_ge(frame.splat(1e-30));
