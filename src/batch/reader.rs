@@ -1,5 +1,7 @@
 //! Reads groups of rows, chunk by chunk, and merges what the chunks know.
 
+use std::ops::Range;
+
 use super::tasks::in_tasks;
 use super::{Batch, Targets, Top};
 use crate::element::{Element, Real};
@@ -10,7 +12,7 @@ use crate::row::read::{Plan, Read, Stretch};
 use crate::row::search::Search;
 use crate::row::{Row, Statistic};
 use crate::select::Finish;
-use crate::simd::Isa;
+use crate::simd::{Isa, ahead};
 
 /// Buffers of one thread, used for group after group of rows.
 pub(super) struct Workspace<E: Element> {
@@ -67,6 +69,7 @@ impl Reader<'_> {
         workspace.chunk.clone_from(&workspace.parts);
         workspace.target_logits.clear();
         if let Some(Targets { values, per_row, ignore }) = self.batch.targets {
+            self.ask_for_targets::<E>(range.end..range.end + rows);
             for row in range {
                 let own = &values[row * per_row..(row + 1) * per_row];
                 workspace.target_logits.extend(own.iter().map(|&target| {
@@ -96,6 +99,24 @@ impl Reader<'_> {
             E::widen(&rows.contiguous_row(row)[index * E::SIZE..][..E::SIZE])
         } else {
             E::widen(&rows.item(row, index)[..E::SIZE])
+        }
+    }
+
+    /// Asks for the targets' logits of the rows that come next: memory takes longer for
+    /// one than a row of 2000 logits.
+    fn ask_for_targets<E: Element>(&self, range: Range<usize>) {
+        let Batch { rows, targets: Some(targets), .. } = self.batch else { return };
+        if !rows.is_contiguous() {
+            return;
+        }
+        for row in range.start..range.end.min(rows.rows()) {
+            let values = &targets.values[row * targets.per_row..][..targets.per_row];
+            // Some may be none.
+            for at in values.iter().filter_map(|&target| usize::try_from(target).ok()) {
+                if let Some(logit) = rows.contiguous_row(row).get(at * E::SIZE..) {
+                    ahead::prefetch_one(logit);
+                }
+            }
         }
     }
 

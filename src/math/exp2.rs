@@ -28,7 +28,7 @@
 //! `row::accumulator`).
 
 use crate::element::Real;
-use crate::simd::Lanes;
+use crate::simd::{Lanes, processor};
 
 /// The constants of the method for one float type.
 pub trait Exp2: Sized + 'static {
@@ -75,6 +75,12 @@ impl Exp2 for f64 {
     const HEADROOM: f64 = 256.0;
     const NEAR: f64 = 512.0;
     const MAX_ULP: f64 = 2.5;
+}
+
+/// Whether weights about a reference had better [saturate](Lanes::SATURATES): the
+/// reference is [near](Exp2::NEAR), and the processor quick at it.
+pub(crate) fn may_saturate<R: Exp2>(reference: f64) -> bool {
+    reference.abs() <= R::NEAR && processor::scales_in_one()
 }
 
 /// `2^(x * rate - reference)`, its constants spread over registers.
@@ -130,11 +136,12 @@ impl<V: Lanes<Scalar: Real>> Weigher<V> {
     /// * Without `EXACT` the rate is rounded to the lane type: a relative change of
     ///   the temperature by up to 2^-25, for the caller to correct.
     /// * With `LOW` the argument is `x + low`, `low` being far smaller.
-    /// * With `NEAR` the reference is at most [`Exp2::NEAR`] in magnitude, and a
+    /// * With `SATURATE` the reference is at most [`Exp2::NEAR`] in magnitude, and a
     ///   register type that [saturates](Lanes::SATURATES) makes too large a weight
-    ///   +inf. Otherwise no exponent may lie beyond the range of the lane type.
+    ///   +inf. Otherwise no exponent may lie beyond the range of the lane type. What is in
+    ///   range has the same bits with it and without.
     #[inline(always)]
-    pub(crate) fn factors<const EXACT: bool, const LOW: bool, const NEAR: bool>(
+    pub(crate) fn factors<const EXACT: bool, const LOW: bool, const SATURATE: bool>(
         &self,
         x: V,
         low: V,
@@ -144,7 +151,7 @@ impl<V: Lanes<Scalar: Real>> Weigher<V> {
         let f = x.fused_mul_sub(self.rate, eighths);
         let f = if EXACT { x.mul_add(self.rate_low, f) } else { f };
         let f = if LOW { low.mul_add(self.rate, f) } else { f };
-        let power = if NEAR && V::SATURATES {
+        let power = if SATURATE && V::SATURATES {
             z.saturating_power_of_eighths(eighths, self.scaled_powers)
         } else {
             z.power_of_eighths()

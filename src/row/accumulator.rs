@@ -37,7 +37,7 @@ use super::moments::{Frame, Sums, count_greater, has_nan, largest, locate, momen
 use super::part::Part;
 use super::scaling::{Scaling, Shift, Shifter};
 use crate::element::{Element, Real, Vector};
-use crate::math::exp2::{Exp2, Weigher};
+use crate::math::exp2::{Exp2, Weigher, may_saturate};
 use crate::simd::{Lanes, Simd};
 
 /// How far the reference is put below the first maximum: the least weight, which
@@ -133,11 +133,6 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         self.shifted(x).mul_add(self.rate, -self.reference).exp2()
     }
 
-    /// Whether the reference is [near](Exp2::NEAR).
-    fn is_near(&self) -> bool {
-        self.reference.abs() <= E::Lane::NEAR
-    }
-
     /// Reads the next block. With `RANK`, counts the logits above the threshold.
     #[inline(always)]
     pub(crate) fn push<const RANK: bool>(&mut self, block: Block) {
@@ -148,7 +143,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             }
         } else {
             let counts = RANK && self.counts_often(block);
-            let sums = match (counts, self.is_near()) {
+            let sums = match (counts, may_saturate::<E::Lane>(self.reference)) {
                 (true, true) => self.sums::<true, true>(block),
                 (true, false) => self.sums::<true, false>(block),
                 (false, true) => self.sums::<false, true>(block),
@@ -170,8 +165,8 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
 
     /// The sums of a block on the supposition that it is below the maximum.
     #[inline(always)]
-    fn sums<const COUNT: bool, const NEAR: bool>(&self, block: Block) -> Sums {
-        moments::<S, E, MOMENTS, COUNT, false, false, NEAR>(self.simd, block, &self.frame)
+    fn sums<const COUNT: bool, const SATURATE: bool>(&self, block: Block) -> Sums {
+        moments::<S, E, MOMENTS, COUNT, false, false, SATURATE>(self.simd, block, &self.frame)
     }
 
     /// Whether most blocks hold a logit above the threshold, so that counting
@@ -193,7 +188,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     fn push_cautiously(&mut self, block: Block, max: Option<f64>) {
         let max = match max {
             Some(max) => max,
-            None => largest::<S, E>(self.simd, block).to_f64(),
+            None => largest::<S, E, true>(self.simd, block).to_f64(),
         };
         let known = self.max;
         let nothing_finite = max == f64::NEG_INFINITY && known == f64::NEG_INFINITY;

@@ -122,8 +122,8 @@ impl<E: Element, O: Element<Lane = E::Lane>> Kernel for Write<'_, E, O> {
                 let plain = scaling.is_plain_for::<E::Lane>(self.part.max);
                 let total = self.part.max * scaling.rate
                     + self.part.log_total() * std::f64::consts::LOG2_E;
-                let near = plain && total.abs() < <E::Lane as Exp2>::NEAR - 1.0;
-                match (near, slope != 0.0) {
+                let saturate = plain && total.abs() < <E::Lane as Exp2>::NEAR - 1.0;
+                match (saturate, slope != 0.0) {
                     (true, true) => self.softmax::<S, false, true, true>(simd, factors),
                     (true, false) => self.softmax::<S, false, false, true>(simd, factors),
                     _ if plain => self.softmax::<S, false, true, false>(simd, factors),
@@ -189,7 +189,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
     }
 
     #[inline(always)]
-    fn softmax<S: Simd, const SHIFTED: bool, const SLOPE: bool, const NEAR: bool>(
+    fn softmax<S: Simd, const SHIFTED: bool, const SLOPE: bool, const SATURATE: bool>(
         &mut self,
         simd: S,
         (constant, slope, linear): (f64, f64, f64),
@@ -223,8 +223,8 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
             let weights = weights.chunks_exact(E::PAIR * lane_size);
             for ((bytes, out), weights) in pairs.zip(outs).zip(weights) {
                 let [x0, x1] = E::load_pair(simd, bytes);
-                let mut y0 = density.at::<SHIFTED, SLOPE, NEAR>(x0);
-                let mut y1 = density.at::<SHIFTED, SLOPE, NEAR>(x1);
+                let mut y0 = density.at::<SHIFTED, SLOPE, SATURATE>(x0);
+                let mut y1 = density.at::<SHIFTED, SLOPE, SATURATE>(x1);
                 if is_linear {
                     let [u0, u1] = Own::<E>::load_pair(simd, weights);
                     (y0, y1) = (u0.mul_add(minus_linear, y0), u1.mul_add(minus_linear, y1));
@@ -245,13 +245,13 @@ struct Density<V: Lanes> {
 
 impl<V: Lanes<Scalar: Real>> Density<V> {
     #[inline(always)]
-    fn at<const SHIFTED: bool, const SLOPE: bool, const NEAR: bool>(&self, x: V) -> V {
+    fn at<const SHIFTED: bool, const SLOPE: bool, const SATURATE: bool>(&self, x: V) -> V {
         let (below_max, error) = self.shifter.shifted(x);
         let y = if SHIFTED { below_max } else { x };
         let kept = self.weigher.is_above_least(y);
         let low = if SHIFTED { error.keep(kept) } else { y };
         // What it makes of logits that are not kept does not matter.
-        let factors = self.weigher.factors::<true, SHIFTED, NEAR>(y, low);
+        let factors = self.weigher.factors::<true, SHIFTED, SATURATE>(y, low);
         let p = self.weigher.weight(factors);
         let value = if SLOPE {
             p.mul(below_max.mul_add(self.slope, self.constant))

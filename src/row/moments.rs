@@ -1,7 +1,7 @@
 //! The passes over one block: weights and their moments, maximum, places,
 //! counts. All that touches every logit is here.
 
-use super::blocks::{BLOCK, Block};
+use super::blocks::{BLOCK, Block, halves, turns};
 use super::scaling::Shifter;
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Factors, Weigher};
@@ -59,7 +59,7 @@ impl Sums {
 /// * `BELOW`: leave out logits equal to `frame.max`; without it the sums are of
 ///   no use if the largest logit is as large.
 /// * `SHIFTED`: apply `frame.shift`.
-/// * `NEAR`: the reference is, as [`Weigher::factors`] wants it then.
+/// * `SATURATE`: as [`Weigher::factors`] has it.
 ///
 /// Where weights saturate their sum tells that no logit is large, and the largest is
 /// looked for only where it may matter; otherwise it is found along with the sums.
@@ -74,50 +74,51 @@ pub(crate) fn moments<
     const COUNT: bool,
     const BELOW: bool,
     const SHIFTED: bool,
-    const NEAR: bool,
+    const SATURATE: bool,
 >(
     simd: S,
     block: Block,
     frame: &Frame<Vector<E, S>>,
 ) -> Sums {
-    let weighs_instead = NEAR && <Vector<E, S> as Lanes>::SATURATES;
+    let weighs_instead = SATURATE && <Vector<E, S> as Lanes>::SATURATES;
     let watches = !BELOW && !weighs_instead;
     let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
     let (mut weight, mut first, mut second) = (zero, zero, zero);
     let mut max = Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY);
     let mut greater = <Vector<E, S> as Lanes>::counter(simd);
-    // Two halves, so that no lane has more additions than it is to have, with one
-    // register for each sum: two of them at once are more than AVX2 has room for.
-    for half in block.bytes.chunks(BLOCK / 2 * E::SIZE) {
+    // One register for each sum of a half: two of them at once are more than AVX2 has
+    // room for.
+    for half in halves::<E>(block.bytes) {
         let (mut half_weight, mut half_first, mut half_second) = (zero, zero, zero);
-        for bytes in half.chunks_exact(E::PAIR * E::SIZE) {
+        for turn in turns::<E>(half) {
             if BELOW {
-                ahead::prefetch_behind(simd, bytes, BLOCK * E::SIZE);
+                ahead::prefetch_behind(simd, turn, BLOCK * E::SIZE);
             } else {
-                ahead::prefetch(simd, bytes);
+                ahead::prefetch(simd, turn);
             }
-            let pair = E::load_pair(simd, bytes);
-            for x in pair {
-                let (y, factors) = weigh::<_, MOMENTS, BELOW, SHIFTED, NEAR>(x, frame);
-                if watches {
-                    max = x.max(max);
-                }
-                if COUNT {
-                    greater = x.count_gt(frame.threshold, greater);
-                }
-                if MOMENTS == 0 {
-                    half_weight = frame.weigher.add_weight(factors, half_weight);
-                    continue;
-                }
-                let own = frame.weigher.weight(factors);
-                let gap = y.sub(frame.centre);
-                half_weight = half_weight.add(own);
-                if MOMENTS == 1 {
-                    half_first = own.mul_add(gap, half_first);
-                } else {
-                    let own_first = own.mul(gap);
-                    half_first = half_first.add(own_first);
-                    half_second = own_first.mul_add(gap, half_second);
+            for pair in turn.chunks_exact(E::PAIR * E::SIZE) {
+                for x in E::load_pair(simd, pair) {
+                    let (y, factors) = weigh::<_, MOMENTS, BELOW, SHIFTED, SATURATE>(x, frame);
+                    if watches {
+                        max = x.max(max);
+                    }
+                    if COUNT {
+                        greater = x.count_gt(frame.threshold, greater);
+                    }
+                    if MOMENTS == 0 {
+                        half_weight = frame.weigher.add_weight(factors, half_weight);
+                        continue;
+                    }
+                    let own = frame.weigher.weight(factors);
+                    let gap = y.sub(frame.centre);
+                    half_weight = half_weight.add(own);
+                    if MOMENTS == 1 {
+                        half_first = own.mul_add(gap, half_first);
+                    } else {
+                        let own_first = own.mul(gap);
+                        half_first = half_first.add(own_first);
+                        half_second = own_first.mul_add(gap, half_second);
+                    }
                 }
             }
         }
@@ -141,7 +142,7 @@ pub(crate) fn moments<
         let nan = sums.weight.is_nan();
         sums.above = nan || sums.weight >= frame.threshold_weight;
         if nan || sums.weight >= frame.max_weight {
-            sums.largest = Some(largest::<S, E>(simd, block).to_f64());
+            sums.largest = Some(largest::<S, E, false>(simd, block).to_f64());
         }
     }
     if sums.weight < nothing::<E::Lane>() {
@@ -163,7 +164,7 @@ fn weigh<
     const MOMENTS: u8,
     const BELOW: bool,
     const SHIFTED: bool,
-    const NEAR: bool,
+    const SATURATE: bool,
 >(
     x: V,
     frame: &Frame<V>,
@@ -177,9 +178,9 @@ fn weigh<
     y = frame.weigher.raised(y);
     // With moments, these tell what the exact rate would have changed.
     let mut factors = if MOMENTS == 0 {
-        frame.weigher.factors::<true, SHIFTED, NEAR>(y, lost)
+        frame.weigher.factors::<true, SHIFTED, SATURATE>(y, lost)
     } else {
-        frame.weigher.factors::<false, SHIFTED, NEAR>(y, lost)
+        frame.weigher.factors::<false, SHIFTED, SATURATE>(y, lost)
     };
     if BELOW {
         factors.power = factors.power.keep(x.not_ge(frame.max));
@@ -187,14 +188,23 @@ fn weigh<
     (y, factors)
 }
 
-/// The largest logit of a block, NaN aside; -inf if there is none.
+/// The largest logit of a block, NaN aside; -inf if there is none. With `FIRST` the block
+/// may come from memory, and the lines ahead are asked for.
 #[inline(always)]
-pub(crate) fn largest<S: Simd, E: Element>(simd: S, block: Block) -> E::Lane {
+pub(crate) fn largest<S: Simd, E: Element, const FIRST: bool>(
+    simd: S,
+    block: Block,
+) -> E::Lane {
     let start = Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY);
     let mut max = [start; 2];
-    for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
-        let [x0, x1] = E::load_pair(simd, bytes);
-        max = [x0.max(max[0]), x1.max(max[1])];
+    for turn in turns::<E>(block.bytes) {
+        if FIRST {
+            ahead::prefetch(simd, turn);
+        }
+        for pair in turn.chunks_exact(E::PAIR * E::SIZE) {
+            let [x0, x1] = E::load_pair(simd, pair);
+            max = [x0.max(max[0]), x1.max(max[1])];
+        }
     }
     max[0].max(max[1]).largest()
 }
@@ -252,10 +262,37 @@ pub(crate) fn count_greater<S: Simd, E: Element>(
 #[inline(always)]
 pub(crate) fn has_nan<S: Simd, E: Element>(simd: S, block: Block) -> bool {
     let mut found = false;
-    for bytes in block.bytes.chunks_exact(E::PAIR * E::SIZE) {
-        ahead::prefetch(simd, bytes);
-        let [x0, x1] = E::load_pair(simd, bytes);
-        found |= x0.any_nan() | x1.any_nan();
+    for turn in turns::<E>(block.bytes) {
+        ahead::prefetch(simd, turn);
+        for pair in turn.chunks_exact(E::PAIR * E::SIZE) {
+            let [x0, x1] = E::load_pair(simd, pair);
+            found |= x0.any_nan() | x1.any_nan();
+        }
     }
     found
+}
+
+/// [`count_greater`] of a block that comes from memory, and whether it may hold NaN: as
+/// with [`sketch`](crate::select::sketch::sketch) the sum tells, which may be wrong of
+/// infinities and huge numbers.
+#[inline(always)]
+pub(crate) fn count_greater_first<S: Simd, E: Element>(
+    simd: S,
+    block: Block,
+    threshold: Vector<E, S>,
+) -> (u64, bool) {
+    let mut greater = [<Vector<E, S> as Lanes>::counter(simd); 2];
+    let mut sum = [Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0)); 2];
+    for turn in turns::<E>(block.bytes) {
+        ahead::prefetch(simd, turn);
+        for pair in turn.chunks_exact(E::PAIR * E::SIZE) {
+            let x = E::load_pair(simd, pair);
+            for i in 0..2 {
+                greater[i] = x[i].count_gt(threshold, greater[i]);
+                sum[i] = sum[i].add(x[i]);
+            }
+        }
+    }
+    let counted = greater.map(<Vector<E, S> as Lanes>::counted);
+    (counted[0] + counted[1], sum[0].add(sum[1]).any_nan())
 }

@@ -1,9 +1,11 @@
 //! Reads a chunk of one row, or of a few neighbouring rows that must be gathered,
 //! with the passes that a statistic needs and no others.
 
+use std::ops::Range;
+
 use super::accumulator::Accumulator;
 use super::blocks::{BLOCK, Block, CHUNK, Scratch};
-use super::moments::{count_greater, has_nan};
+use super::moments::{count_greater, count_greater_first, has_nan};
 use super::part::Part;
 use super::search::Search;
 use crate::element::{Element, Real, Vector};
@@ -159,12 +161,13 @@ impl<E: Element> Read<'_, E> {
                 &mut several
             };
         let count_apart = !RANK && self.plan.ranks();
+        let targets = self.thresholds.len() / self.parts.len();
         for at in self.stretch.block_starts() {
             self.stretch.gather::<E>(at);
             for (row, accumulator) in accumulators.iter_mut().enumerate() {
                 accumulator.push::<RANK>(self.stretch.block::<E>(row, at));
                 if count_apart {
-                    self.count(simd, row, at);
+                    self.count(simd, row, at, 0..targets);
                 }
                 self.search(simd, row, at);
             }
@@ -243,21 +246,31 @@ impl<E: Element> Read<'_, E> {
         for part in &mut *self.parts {
             *part = Part::NONE;
         }
+        let targets = self.thresholds.len() / self.parts.len();
         for at in self.stretch.block_starts() {
             self.stretch.gather::<E>(at);
             for row in 0..self.parts.len() {
-                self.parts[row].nan |= has_nan::<S, E>(simd, self.stretch.block::<E>(row, at));
-                self.count(simd, row, at);
+                let block = self.stretch.block::<E>(row, at);
+                // The first target's are counted where the block comes from memory.
+                if let Some(&threshold) = self.thresholds.get(row * targets) {
+                    let threshold = Vector::<E, S>::splat(simd, threshold);
+                    let (greater, doubt) = count_greater_first::<S, E>(simd, block, threshold);
+                    self.greater[row * targets] += greater;
+                    self.parts[row].nan |= doubt && has_nan::<S, E>(simd, block);
+                    self.count(simd, row, at, 1..targets);
+                } else {
+                    self.parts[row].nan |= has_nan::<S, E>(simd, block);
+                }
             }
         }
     }
 
-    /// Counts what is above each target of a row in a block.
+    /// Counts what is above these targets of a row in a block.
     #[inline(always)]
-    fn count<S: Simd>(&mut self, simd: S, row: usize, at: usize) {
+    fn count<S: Simd>(&mut self, simd: S, row: usize, at: usize, which: Range<usize>) {
         let targets = self.thresholds.len() / self.parts.len();
         let block = self.stretch.block::<E>(row, at);
-        for i in row * targets..(row + 1) * targets {
+        for i in row * targets + which.start..row * targets + which.end {
             let threshold = Vector::<E, S>::splat(simd, self.thresholds[i]);
             self.greater[i] += count_greater::<S, E>(simd, block, threshold);
         }

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use crate::element::{Element, Real, Vector};
-use crate::math::exp2::{Exp2, Weigher};
+use crate::math::exp2::{Weigher, may_saturate};
 use crate::row::blocks::{BLOCK, Block, Scratch};
 use crate::row::moments::{Frame, Sums, has_nan, largest, moments};
 use crate::row::scaling::{Scaling, Shifter};
@@ -84,7 +84,7 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
                 continue;
             }
             nan |= has_nan::<S, E>(simd, block);
-            let max = largest::<S, E>(simd, block).to_f64();
+            let max = largest::<S, E, false>(simd, block).to_f64();
             sums.max = sums.max.max(max);
             if !max.is_finite() || !scaling.is_plain_for::<E::Lane>(max) {
                 sums.plain &= max == f64::NEG_INFINITY;
@@ -113,7 +113,7 @@ fn sums_about<S: Simd, E: Element>(
     frame: &Frame<Vector<E, S>>,
     reference: f64,
 ) -> Sums {
-    if reference.abs() <= <E::Lane as Exp2>::NEAR {
+    if may_saturate::<E::Lane>(reference) {
         moments::<S, E, 0, false, false, false, true>(simd, block, frame)
     } else {
         moments::<S, E, 0, false, false, false, false>(simd, block, frame)

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::portable::Portable;
-use super::{Kernel, ahead};
+use super::{Kernel, processor};
 use crate::error::Error;
 
 /// The variable that forces a lower instruction set.
@@ -113,7 +113,7 @@ impl Isa {
 
     /// Runs `kernel` compiled for this set.
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        ahead::learn();
+        processor::learn();
         match self {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => match super::avx512::Avx512::detect() {

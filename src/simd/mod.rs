@@ -28,6 +28,7 @@ pub(crate) mod cells;
 pub(crate) mod isa;
 pub(crate) mod portable;
 mod powers;
+pub(crate) mod processor;
 pub mod strided;
 
 #[cfg(target_arch = "x86_64")]

@@ -2,11 +2,7 @@
 
 use super::scale::{HUGE, HUGE_UNIT, total, unit_for};
 use super::source::{PAIR_BYTES, weights};
-use crate::simd::{Bits, Kernel, Lanes, Simd};
-
-/// How far ahead cache lines are asked for; see `row::moments`.
-const NEAR: usize = 16384;
-const FAR: usize = 32768;
+use crate::simd::{Bits, Kernel, Lanes, Simd, ahead};
 
 /// What a look at numbers tells.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,10 +57,7 @@ impl Kernel for Look<'_> {
         let mut sum = [zero; 2];
         let mut signs = [zero; 2];
         for bytes in self.block.chunks_exact(PAIR_BYTES) {
-            for line in [0, 64] {
-                simd.prefetch_to_second_level(bytes, FAR + line);
-                simd.prefetch(bytes, NEAR + line);
-            }
+            ahead::prefetch(simd, bytes);
             let w = simd.load_f64(bytes);
             for i in 0..2 {
                 max[i] = w[i].max(max[i]);

@@ -17,7 +17,7 @@ use super::terms::PairFrame;
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::excess;
 use crate::math::exp2::Weigher;
-use crate::row::blocks::BLOCK;
+use crate::row::blocks::halves;
 use crate::simd::{Lanes, Simd};
 
 /// Whether models with so much [`grown`] are read in logarithms.
@@ -106,9 +106,7 @@ pub(crate) fn renyi_terms<S: Simd, C: Element>(
     let (mut mass, mut difference, mut renyi) = (zero, zero, zero);
     let mut furthest = zero;
     let mut large = false;
-    // Two halves, so that no lane has more additions than it is to have.
-    let half = BLOCK / 2 * C::SIZE;
-    for (p, q) in p.chunks(half).zip(q.chunks(half)) {
+    for (p, q) in halves::<C>(p).zip(halves::<C>(q)) {
         let (mut half_mass, mut half_difference, mut half_renyi) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {

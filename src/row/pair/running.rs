@@ -319,8 +319,8 @@ impl<S: Simd, C: Element> Running<S, C> {
     #[inline(always)]
     fn start(&mut self, p: &[u8], q: &[u8]) -> Found {
         let (p, q) = (Block { bytes: p, start: 0 }, Block { bytes: q, start: 0 });
-        let top = largest::<S, C>(self.simd, p).to_f64();
-        let other = largest::<S, C>(self.simd, q).to_f64();
+        let top = largest::<S, C, true>(self.simd, p).to_f64();
+        let other = largest::<S, C, true>(self.simd, q).to_f64();
         if top == f64::NEG_INFINITY && other == f64::NEG_INFINITY {
             let nan = has_nan::<S, C>(self.simd, p) || has_nan::<S, C>(self.simd, q);
             return if nan { Found::TooMuch } else { Found::Nothing };

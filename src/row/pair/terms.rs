@@ -5,7 +5,7 @@ use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{atanh_excess, excess};
 use crate::math::exp2::{Exp2, Weigher};
-use crate::row::blocks::BLOCK;
+use crate::row::blocks::halves;
 use crate::simd::{Lanes, Simd};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
@@ -221,9 +221,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
     let (mut mass, mut difference, mut distance) = (zero, zero, zero);
     let (mut gaining, mut kl, mut js) = (zero, zero, zero);
     let mut furthest = zero;
-    // Two halves, so that no lane has more additions than it is to have.
-    let half = BLOCK / 2 * C::SIZE;
-    for (p, q) in p.chunks(half).zip(q.chunks(half)) {
+    for (p, q) in halves::<C>(p).zip(halves::<C>(q)) {
         let (mut half_mass, mut half_difference, mut half_distance) = (zero, zero, zero);
         let (mut half_gaining, mut half_kl, mut half_js) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));

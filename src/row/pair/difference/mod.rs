@@ -24,7 +24,7 @@ use super::basis::headroom;
 use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{Excess, NARROW};
-use crate::row::blocks::{BLOCK, Block};
+use crate::row::blocks::{Block, halves};
 use crate::row::moments;
 use crate::simd::{Lanes, Simd, ahead};
 
@@ -130,9 +130,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     let mut extremes =
         Extremes { least: zero, reach: frame.splat(NARROW), cut: false, wide: 0 };
     let mut terms = TermSums::zero(frame);
-    // Two halves, so that no lane has more additions than it is to have.
-    let half = BLOCK / 2 * C::SIZE;
-    for (p, q) in p.chunks(half).zip(q.chunks(half)) {
+    for (p, q) in halves::<C>(p).zip(halves::<C>(q)) {
         let mut half_terms = TermSums::zero(frame);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {
@@ -183,7 +181,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     let largest = if watches {
         Some(largest.largest().to_f64())
     } else if FIRST && (mass.is_nan() || mass >= headroom::<C::Lane>().exp2()) {
-        Some(moments::largest::<S, C>(simd, Block { bytes: p, start: 0 }).to_f64())
+        Some(moments::largest::<S, C, false>(simd, Block { bytes: p, start: 0 }).to_f64())
     } else {
         None
     };
