@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from logitkit import _native
 from logitkit._arguments import as_scale
 from logitkit._draws import Draws, as_draws
-from logitkit._philox import Stream
 
 _Array: TypeAlias = NDArray[Any]
 
@@ -242,13 +241,12 @@ class Candidates:
         """Draw as `sample` does, by random numbers whose origin has been checked."""
         leading = np.shape(self.valid)
         count = as_num_samples(num_samples)
-        numbers = draws.uniform(Stream.SAMPLE, count).reshape(-1) if replace else None
         places = _native.sample_candidates(
             np.ascontiguousarray(self.indptr),
             np.ascontiguousarray(self.ids),
             self._exponents(),
-            numbers,
-            None if replace else draws.words(),
+            draws.words(),
+            replace,
             count,
         )
         some = places >= 0

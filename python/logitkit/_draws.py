@@ -44,6 +44,11 @@ class Draws(NamedTuple):
         seed, row, draw = (each[:, None] for each in self)
         return uniform(seed, row, draw, stream, np.arange(count))
 
+    def of_row(self, row: int) -> "Draws":
+        """Return what is of one row."""
+        seed, rows, draw = (each[row : row + 1] for each in self)
+        return Draws(seed, rows, draw)
+
     def words(self) -> tuple[Words, Words, Words]:
         """Return seeds, row ids and draws as the native core takes them."""
         seed, row, draw = (np.ascontiguousarray(each) for each in self)

@@ -12,28 +12,16 @@ from logitkit._chains import Chain, check_valid
 from logitkit._dense import destination
 
 
-def filtered(
-    rows: Rows,
-    chain: Chain,
-    threads: int | None,
-    coins: NDArray[np.float64] | None = None,
-    *,
-    wide: bool = False,
-) -> Candidates:
-    """Take every row through the chain; `coins` are random numbers for the steps that draw.
-
-    Real numbers are float64 if the logits are, or if they are to be `wide`.
-    """
+def filtered(rows: Rows, chain: Chain, threads: int | None) -> Candidates:
+    """Take every row through the chain."""
     counts, ids, logits, log_probs, log_mass, largest, undecided = _native.candidates(
         rows.cells,
         rows.element,
         rows.swapped,
         chain.native(rows.leading),
-        0.0 if coins is None else np.ascontiguousarray(coins),
         chain.joint,
         chain.ties_all,
-        _min_keep(rows, chain),
-        wide,
+        min_keep(rows, chain),
         threads,
     )
     valid = np.isfinite(largest).reshape(rows.leading)
@@ -49,7 +37,7 @@ def filtered(
         vocab=rows.cells.shape[-2],
         axis=rows.axis,
     )
-    return _completed(kept, rows, chain, undecided, coins) if undecided.size else kept
+    return _completed(kept, rows, chain, undecided) if undecided.size else kept
 
 
 def _ends(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -80,7 +68,7 @@ def filter_rows(
         steps,
         chain.joint,
         chain.ties_all,
-        _min_keep(rows, chain),
+        min_keep(rows, chain),
         fill,
         place.out,
         place.element,
@@ -91,7 +79,7 @@ def filter_rows(
         check_valid(np.isfinite(largest), largest)
     flat = place.filled.reshape(-1, place.filled.shape[-1])
     for row in undecided.tolist():
-        kept = _defined(rows, chain, row, 0.0)
+        kept = defined(rows, chain, row)
         flat[row] = fill
         flat[row, kept.ids] = kept.logits
     return place.deliver()
@@ -105,7 +93,8 @@ def as_fill(fill: float) -> float:
         raise TypeError(f"fill={fill!r} is not a number; expected one, such as -inf") from None
 
 
-def _min_keep(rows: Rows, chain: Chain) -> int:
+def min_keep(rows: Rows, chain: Chain) -> int:
+    """Return how many tokens stay at least, which rows cannot have fewer of."""
     return min(chain.min_keep, int(rows.cells.shape[-2]))
 
 
@@ -114,9 +103,12 @@ def _check_before(rows: Rows, threads: int | None) -> None:
     check_valid(np.isfinite(sums), np.asarray(sums))
 
 
-def _defined(rows: Rows, chain: Chain, row: int, coin: float) -> Any:
-    # Where a decision hangs on the last bits of an exponential, that of NumPy counts. Imported
-    # here: few rows ever come to it.
+def defined(rows: Rows, chain: Chain, row: int, coin: float = 0.0) -> Any:
+    """Return what the definition itself leaves of a row.
+
+    Where a decision hangs on the last bits of an exponential, that of NumPy counts.
+    """
+    # Imported here: few rows ever come to it.
     from logitkit.reference._filtering import run_chain
     from logitkit.reference._softmax import widened
 
@@ -134,13 +126,9 @@ def _completed(
     rows: Rows,
     chain: Chain,
     undecided: NDArray[np.int64],
-    coins: NDArray[np.float64] | None,
 ) -> Candidates:
     """Put the rows that are not decided where they belong, as the definition decides them."""
-    left = {
-        row: _defined(rows, chain, row, 0.0 if coins is None else float(coins[row]))
-        for row in undecided.tolist()
-    }
+    left = {row: defined(rows, chain, row) for row in undecided.tolist()}
     counts = np.diff(kept.indptr)
     log_mass = np.atleast_1d(np.array(kept.log_kept_mass))
     for row, own in left.items():

@@ -10,8 +10,8 @@ from logitkit import _native
 from logitkit._arrays import Rows
 from logitkit._candidates import as_num_samples
 from logitkit._chains import Chain, check_valid
-from logitkit._draws import Draws
-from logitkit._filtering import filtered
+from logitkit._draws import Draws, drawn, drawn_apart
+from logitkit._filtering import defined, min_keep
 from logitkit._philox import Stream
 from logitkit.steps import (
     XTC,
@@ -46,13 +46,50 @@ def sampled(
         chain = chain._replace(steps=steps, of_one_row=None)
     if all(isinstance(step, Temperature) for step in steps):
         return _from_all(rows, chain, draws, num_samples, replace, log_probs, threads)
-    coins = None
-    if any(isinstance(step, XTC) for step in steps):
-        coins = draws.uniform(Stream.XTC, 1)[:, 0]
-    # In float64: what is drawn is not to depend on how results are rounded.
-    kept = filtered(rows, chain, threads, coins, wide=True)
-    found = kept._draw(draws, num_samples, replace=replace, return_log_probs=log_probs)
-    return (found[0], found[1].astype(rows.result_dtype)) if log_probs else found
+    return _from_left(rows, chain, draws, num_samples, replace, log_probs, threads)
+
+
+def _from_left(
+    rows: Rows,
+    chain: Chain,
+    draws: Draws,
+    num_samples: int | None,
+    replace: bool,
+    log_probs: bool,
+    threads: int | None,
+) -> Any:
+    """Draw from what the filters leave."""
+    count = as_num_samples(num_samples)
+    ids, found, largest, undecided = _native.sample_filtered(
+        rows.cells,
+        rows.element,
+        rows.swapped,
+        chain.native(rows.leading),
+        chain.joint,
+        chain.ties_all,
+        min_keep(rows, chain),
+        draws.words(),
+        replace,
+        count,
+        log_probs,
+        threads,
+    )
+    _check(rows, chain, largest)
+    for row in undecided.tolist():
+        of_row = draws.of_row(row)
+        left = defined(rows, chain, row, of_row.uniform(Stream.XTC, 1).item())
+        # Log-probabilities instead where logits overflow.
+        logits = left.logits if np.isfinite(left.logits).all() else left.log_probs
+        if replace:
+            places = drawn(left.ids, logits, of_row.uniform(Stream.SAMPLE, count)[0])
+        else:
+            numbers = of_row.exponential(np.array([left.ids.size]), left.ids)
+            places = drawn_apart(left.ids, logits, numbers, count)
+        own = slice(row * count, row * count + places.size)
+        ids[own] = left.ids[places]
+        if log_probs:
+            found[own] = left.log_probs[places]
+    return _delivered(rows, ids, found, num_samples, log_probs)
 
 
 def _from_all(
@@ -65,22 +102,36 @@ def _from_all(
     threads: int | None,
 ) -> Any:
     count = as_num_samples(num_samples)
-    numbers = draws.uniform(Stream.SAMPLE, count).reshape(-1) if replace else None
     ids, found, largest = _native.sample(
         rows.cells,
         rows.element,
         rows.swapped,
         _temperature(rows, chain),
-        numbers,
-        None if replace else draws.words(),
+        draws.words(),
+        replace,
         count,
         log_probs,
         threads,
     )
+    _check(rows, chain, largest)
+    return _delivered(rows, ids, found, num_samples, log_probs)
+
+
+def _check(rows: Rows, chain: Chain, largest: NDArray[np.float64]) -> None:
     if not chain.mark:
         largest = largest.reshape(rows.leading)
         check_valid(np.isfinite(largest), largest)
-    shape = rows.leading if num_samples is None else (*rows.leading, count)
+
+
+def _delivered(
+    rows: Rows,
+    ids: NDArray[np.int64],
+    found: NDArray[np.float64],
+    num_samples: int | None,
+    log_probs: bool,
+) -> Any:
+    """Return tokens, and their log-probabilities if these are wanted, in the shape of the rows."""
+    shape = rows.leading if num_samples is None else (*rows.leading, num_samples)
     tokens = ids.reshape(shape)[()]
     if not log_probs:
         return tokens

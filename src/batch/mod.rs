@@ -17,7 +17,7 @@ mod weights;
 pub use dense::{Dense, Destination};
 pub use filter::{DenseFilter, Filter, Kept};
 pub use pairs::{KlGradient, Pairs, for_common_element};
-pub use sample::{Draw, Drawn, Numbers};
+pub use sample::{Draw, Drawn};
 pub use top::Top;
 pub use weights::{of_weights, of_weights_in_pairs};
 

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::row::Columns;
 use crate::row::read::Plan;
 use crate::row::topk::LogProbs;
-use crate::sample::Source;
+use crate::sample::Draws;
 use crate::sample::apart::apart;
 use crate::sample::blocks::{RowSums, SumBlocks};
 use crate::sample::draw::{Definition, Sums};
@@ -22,26 +22,13 @@ use crate::simd::strided::StridedRows;
 /// Bounds of the relative error of sums of weights, in lanes of 32 and of 64 bits.
 const ERRORS: [f64; 2] = [4e-6, 1e-12];
 
-/// What draws the tokens of each row.
-#[derive(Clone, Copy, Debug)]
-pub enum Numbers<'a> {
-    /// Numbers in [0, 1), as many for each row: tokens that may be the same.
-    Uniform(&'a [f64]),
-    /// Different tokens, by the random numbers of their ids.
-    Apart(&'a [Source]),
-}
-
-/// Draws from rows.
+/// Draws from rows as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw<'a> {
     /// At least 0, where the largest logit is drawn.
     pub temperatures: PerRow<'a>,
-    /// What draws.
-    pub numbers: Numbers<'a>,
-    /// How many tokens of each row.
-    pub count: usize,
-    /// Whether log-probabilities are wanted.
-    pub log_probs: bool,
+    /// What is drawn.
+    pub draws: Draws<'a>,
 }
 
 /// Tokens and their log-probabilities, as many for each row; and whether rows are valid.
@@ -70,6 +57,7 @@ struct Room<E: Element> {
     found: RowSums,
     widened: Vec<u8>,
     sums: Sums,
+    numbers: Vec<f64>,
 }
 
 impl<E: Element> Default for Room<E> {
@@ -80,6 +68,7 @@ impl<E: Element> Default for Room<E> {
             found: RowSums::default(),
             widened: Vec::new(),
             sums: Sums::default(),
+            numbers: Vec::new(),
         }
     }
 }
@@ -93,14 +82,7 @@ impl Draw<'_> {
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Drawn, Error> {
         let isa = Isa::current()?;
-        let given = match self.numbers {
-            Numbers::Uniform(numbers) => numbers.len() / self.count.max(1),
-            Numbers::Apart(sources) => sources.len(),
-        };
-        if given != rows.rows() {
-            let expected = rows.rows();
-            return Err(Error::LengthMismatch { name: "random numbers", given, expected });
-        }
+        self.draws.check(rows.rows())?;
         let shape = (rows.rows(), rows.vocab() * E::SIZE);
         let work = |index, _: &mut [u8], room: &mut Room<E>, drawn: &mut Drawn| {
             let mut gathered = std::mem::take(&mut room.gathered);
@@ -121,7 +103,8 @@ impl Draw<'_> {
     ) {
         let temperature = self.temperatures.get(index);
         let begin = drawn.ids.len();
-        let end = begin + self.count;
+        let Draws { sources, count, replace, log_probs } = self.draws;
+        let end = begin + count;
         let max = if temperature == 0.0 {
             self.greedy(isa, row, room, drawn)
         } else {
@@ -130,25 +113,22 @@ impl Draw<'_> {
             isa.run(SumBlocks::<E> { row: own, temperature, sums: &mut room.found, element });
             let max = room.found.max;
             if max.is_finite() {
-                match self.numbers {
-                    Numbers::Uniform(numbers) => {
-                        let own = &numbers[index * self.count..(index + 1) * self.count];
-                        uniform(isa, row, temperature, own, room, drawn);
-                    }
-                    Numbers::Apart(sources) => {
-                        let tokens = Tokens::<E>::new(row, temperature);
-                        let ids: Vec<_> = tokens.each().map(|(id, _)| id).collect();
-                        let source = &sources[index];
-                        let places = apart(tokens.each(), tokens.max, self.count, source);
-                        drawn.ids.extend(places.iter().map(|&place| ids[place] as i64));
-                    }
+                if replace {
+                    room.numbers.clear();
+                    room.numbers.extend(self.draws.numbers(index));
+                    with_replacement(isa, row, temperature, room, drawn);
+                } else {
+                    let tokens = Tokens::<E>::new(row, temperature);
+                    let ids: Vec<_> = tokens.each().map(|(id, _)| id).collect();
+                    let places = apart(tokens.each(), tokens.max, count, &sources[index]);
+                    drawn.ids.extend(places.iter().map(|&place| ids[place] as i64));
                 }
             }
             max
         };
         drawn.largest.push(max);
         drawn.ids.resize(end, -1);
-        if !self.log_probs {
+        if !log_probs {
             return;
         }
         if temperature == 0.0 {
@@ -179,10 +159,8 @@ impl Draw<'_> {
         let Some((x, id)) = selection.sorted().next() else { return f64::NAN };
         let max = if part.nan { f64::NAN } else { x.to_f64() };
         if max.is_finite() {
-            let copies = match self.numbers {
-                Numbers::Uniform(_) => self.count,
-                Numbers::Apart(_) => self.count.min(1),
-            };
+            let Draws { count, replace, .. } = self.draws;
+            let copies = if replace { count } else { count.min(1) };
             drawn.ids.extend(std::iter::repeat_n(id as i64, copies));
         }
         max
@@ -190,15 +168,14 @@ impl Draw<'_> {
 }
 
 /// Draws tokens that may be the same, from a row whose blocks have been summed up.
-fn uniform<E: Element>(
+fn with_replacement<E: Element>(
     isa: Isa,
     row: &StridedRows,
     temperature: f64,
-    numbers: &[f64],
     room: &mut Room<E>,
     drawn: &mut Drawn,
 ) {
-    let Room { found, widened, sums, .. } = room;
+    let Room { found, widened, sums, numbers, .. } = room;
     let items = row.contiguous_row(0);
     let vocab = row.vocab();
     let begin = drawn.ids.len();

@@ -7,7 +7,7 @@
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::arrays::{Cells, Interrupted, Out, Temperature, array, interruptible};
+use super::arrays::{Cells, Interrupted, Out, array, interruptible};
 use crate::batch::{DenseFilter, Destination, Filter, Kept, PerRow};
 use crate::element::{BFloat16, Element, Float16, Float32, Float64, ForElement, for_element};
 use crate::error::Error;
@@ -15,19 +15,18 @@ use crate::simd::strided::StridedRows;
 use crate::threads;
 
 /// Names of steps, in order, with a number for each row for each of their parameters.
-type Steps<'py> = Vec<(String, Vec<PyReadonlyArray1<'py, f64>>)>;
+pub(super) type Steps<'py> = Vec<(String, Vec<PyReadonlyArray1<'py, f64>>)>;
 
 /// What a chain does, of a call.
-struct Chain<'a, 'py> {
-    steps: &'a Steps<'py>,
-    coins: &'a Temperature<'py>,
-    joint: bool,
-    ties_all: bool,
-    min_keep: usize,
+pub(super) struct Chain<'a, 'py> {
+    pub(super) steps: &'a Steps<'py>,
+    pub(super) joint: bool,
+    pub(super) ties_all: bool,
+    pub(super) min_keep: usize,
 }
 
 impl Chain<'_, '_> {
-    fn filter(&self) -> PyResult<Filter<'_>> {
+    pub(super) fn filter(&self) -> PyResult<Filter<'_>> {
         let mut steps = Vec::with_capacity(self.steps.len());
         for (name, parameters) in self.steps {
             let mut own = Vec::with_capacity(parameters.len());
@@ -37,7 +36,7 @@ impl Chain<'_, '_> {
             steps.push((name.clone(), own));
         }
         let Self { joint, ties_all, min_keep, .. } = *self;
-        Ok(Filter { steps, joint, ties_all, min_keep, coins: self.coins.per_row()? })
+        Ok(Filter { steps, joint, ties_all, min_keep })
     }
 }
 
@@ -77,23 +76,21 @@ pub(super) fn candidates<'py>(
     element: String,
     swapped: bool,
     steps: Steps<'py>,
-    coins: Temperature<'py>,
     joint: bool,
     ties_all: bool,
     min_keep: usize,
-    wide: bool,
     threads: Option<i64>,
 ) -> PyResult<Columns<'py>> {
     let threads = threads::checked(threads)?;
     let rows = StridedRows::new(cells.as_array(), swapped)?;
-    let chain = Chain { steps: &steps, coins: &coins, joint, ties_all, min_keep };
+    let chain = Chain { steps: &steps, joint, ties_all, min_keep };
     let filter = chain.filter()?;
     filter.check(&rows)?;
     let kept = interruptible(py, |interrupted| {
         let work = Compact { filter: &filter, rows: &rows, threads, interrupted };
         for_element(&element, work)?
     })?;
-    let wide = wide || element == Float64::NAME;
+    let wide = element == Float64::NAME;
     let each = |values: Vec<f64>| {
         if wide {
             return PyArray1::from_vec(py, values).into_any();
@@ -130,8 +127,7 @@ pub(super) fn filter_logits<'py>(
     threads: Option<i64>,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let threads = threads::checked(threads)?;
-    let coins = Temperature::One(0.0);
-    let chain = Chain { steps: &steps, coins: &coins, joint, ties_all, min_keep };
+    let chain = Chain { steps: &steps, joint, ties_all, min_keep };
     let filter = chain.filter()?;
     let rows = cells.as_ref().map(|cells| StridedRows::new(cells.as_array(), swapped));
     let rows = rows.transpose()?;

@@ -28,7 +28,7 @@ mod _native {
         instruction_sets, num_threads, set_num_threads, use_instruction_set,
     };
     #[pymodule_export]
-    use super::sampling::{sample, sample_candidates};
+    use super::sampling::{sample, sample_candidates, sample_filtered};
     #[pymodule_export]
     use super::stats::{entropy, log_prob, logsumexp, rank, token_stats, topk, varentropy};
 

@@ -247,14 +247,11 @@ fn log_mass<W: Whole>(
     Ok(if gone < 0.5 { (-gone).ln_1p() } else { kept.ln() - total.ln() - lowered })
 }
 
-/// Log-probabilities of tokens by their distances from the first, renormalised.
-pub(crate) fn log_probs<'a>(
-    gaps: &'a [f64],
-    weights: &[f64],
-) -> impl Iterator<Item = f64> + use<'a> {
+/// What a token's log-probability among tokens is below 0, less its distance from the
+/// first, in nats.
+pub(crate) fn log_total(gaps: &[f64], weights: &[f64]) -> f64 {
     // The largest logit apart, so that a log-probability near 0 is as accurate as any.
     let copies = gaps.iter().take_while(|&&gap| gap == 0.0).count();
     let rest: f64 = weights[copies..].iter().sum();
-    let log_total = (copies as f64).ln() + (rest / copies as f64).ln_1p();
-    gaps.iter().map(move |gap| 0.0 - (gap + log_total))
+    (copies as f64).ln() + (rest / copies as f64).ln_1p()
 }

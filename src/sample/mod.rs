@@ -18,9 +18,43 @@
 pub(crate) mod apart;
 pub(crate) mod blocks;
 pub(crate) mod draw;
+pub(crate) mod kept;
 pub(crate) mod philox;
 #[cfg(test)]
 mod tests;
+
+use crate::error::Error;
+use philox::{Stream, uniform};
+
+/// What is drawn from each row.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws<'a> {
+    /// One for each row.
+    pub sources: &'a [Source],
+    /// How many tokens.
+    pub count: usize,
+    /// Whether a token may be drawn more than once.
+    pub replace: bool,
+    /// Whether log-probabilities are wanted.
+    pub log_probs: bool,
+}
+
+impl Draws<'_> {
+    /// Checks that there is a source for each row.
+    pub(crate) fn check(&self, rows: usize) -> Result<(), Error> {
+        let (given, expected) = (self.sources.len(), rows);
+        if given != expected {
+            return Err(Error::LengthMismatch { name: "sources", given, expected });
+        }
+        Ok(())
+    }
+
+    /// The numbers that draw from a row with replacement.
+    pub(crate) fn numbers(&self, row: usize) -> impl Iterator<Item = f64> {
+        let source = &self.sources[row];
+        (0..self.count).map(|index| uniform(source, Stream::Sample, index))
+    }
+}
 
 /// Where the random numbers of a row come from.
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,16 @@ const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
 const KEY_STEPS: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 const ROUNDS: usize = 10;
 
-/// The stream of the numbers that tokens have.
-const TOKENS: u32 = 1;
+/// What a random number is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// To draw a token with replacement, by the number of the sample.
+    Sample = 0,
+    /// To draw different tokens, by their ids.
+    Token = 1,
+    /// Whether a step that draws does what it is for.
+    Xtc = 2,
+}
 
 /// The four random words of a counter.
 pub(crate) fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
@@ -26,14 +34,21 @@ pub(crate) fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [c0, c1, c2, c3]
 }
 
+/// 53 random bits for each of the indices `2 pair` and `2 pair + 1`.
+fn bits(source: &Source, stream: Stream, pair: u32) -> [u64; 2] {
+    let Source { seed, row, draw } = *source;
+    let counter = [(stream as u32) << 29 | pair, draw, row as u32, (row >> 32) as u32];
+    let [a, b, c, d] = philox4x32(counter, [seed as u32, (seed >> 32) as u32]);
+    [(a, b), (c, d)].map(|(low, high)| (u64::from(high) << 32 | u64::from(low)) >> 11)
+}
+
+/// The uniform number in [0, 1) of an index.
+pub(crate) fn uniform(source: &Source, stream: Stream, index: usize) -> f64 {
+    bits(source, stream, (index / 2) as u32)[index % 2] as f64 * 2.0_f64.powi(-53)
+}
+
 /// Exponential random numbers of the tokens with ids `2 pair` and `2 pair + 1`.
 pub(crate) fn exponentials(source: &Source, pair: u32) -> [f64; 2] {
-    let Source { seed, row, draw } = *source;
-    let counter = [TOKENS << 29 | pair, draw, row as u32, (row >> 32) as u32];
-    let [a, b, c, d] = philox4x32(counter, [seed as u32, (seed >> 32) as u32]);
-    [(a, b), (c, d)].map(|(low, high)| {
-        let bits = (u64::from(high) << 32 | u64::from(low)) >> 11;
-        // -ln of a uniform number in (0, 1].
-        -((bits + 1) as f64 * 2.0_f64.powi(-53)).ln()
-    })
+    // -ln of a uniform number in (0, 1].
+    bits(source, Stream::Token, pair).map(|bits| -((bits + 1) as f64 * 2.0_f64.powi(-53)).ln())
 }

@@ -6,7 +6,7 @@ use super::row::{Decided, Room};
 use crate::batch::tasks::rows_in_tasks;
 use crate::element::{Element, Real};
 use crate::error::Error;
-use crate::filter::chain::log_probs;
+use crate::filter::chain::log_total;
 use crate::row::Columns;
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
@@ -96,7 +96,8 @@ impl Kept {
         room.weighed.look(isa, &room.logits, first, left.temperature);
         let count = end - first;
         let (gaps, weights) = (&room.weighed.gap[..count], &room.weighed.weight[..count]);
-        self.log_probs.extend(log_probs(gaps, weights));
+        let log_total = log_total(gaps, weights);
+        self.log_probs.extend(gaps.iter().map(|gap| 0.0 - (gap + log_total)));
     }
 }
 

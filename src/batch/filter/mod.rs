@@ -1,8 +1,10 @@
 //! Rows through chains of filters, over the threads: [`row`] decides on one row,
-//! [`compact`] keeps what is left of all, [`dense`] writes it among what fills the rest.
+//! [`compact`] keeps what is left of all, [`dense`] writes it among what fills the rest,
+//! [`drawn`] draws from it.
 
 mod compact;
 mod dense;
+mod drawn;
 mod gathered;
 mod row;
 mod whole;
@@ -29,8 +31,6 @@ pub struct Filter<'a> {
     pub ties_all: bool,
     /// How many tokens stay at least.
     pub min_keep: usize,
-    /// Random numbers in [0, 1) for the step that draws.
-    pub coins: PerRow<'a>,
 }
 
 impl Filter<'_> {
@@ -40,11 +40,7 @@ impl Filter<'_> {
         if i32::try_from(vocab).is_err() {
             return Err(Error::RowTooLong { vocab });
         }
-        let coins = [("coins", self.coins)];
-        let own = self.steps.iter().flat_map(|(name, parameters)| {
-            parameters.iter().map(|&parameter| (name.as_str(), parameter))
-        });
-        for (_, parameter) in own.chain(coins) {
+        for parameter in self.steps.iter().flat_map(|(_, parameters)| parameters) {
             if let PerRow::Each(values) = parameter
                 && values.len() != rows.rows()
             {
@@ -72,7 +68,6 @@ impl Filter<'_> {
         chain.joint = self.joint;
         chain.ties_all = self.ties_all;
         chain.min_keep = self.min_keep;
-        chain.coin = self.coins.get(row);
         Ok(())
     }
 }
