@@ -65,12 +65,19 @@ def as_draws(
 ) -> Draws:
     """Check what random numbers are made from."""
     return Draws(
-        seed=beside_rows(unsigned(seed, "seed", 64), leading, "seed"),
+        seed=_words(seed, "seed", 64, leading),
         row=np.arange(math.prod(leading), dtype=np.uint64)
         if row_ids is None
-        else beside_rows(unsigned(row_ids, "row_ids", 64), leading, "row_ids"),
-        draw=beside_rows(unsigned(draw, "draw", 32), leading, "draw"),
+        else _words(row_ids, "row_ids", 64, leading),
+        draw=_words(draw, "draw", 32, leading),
     )
+
+
+def _words(given: ArrayLike, name: str, bits: int, leading: tuple[int, ...]) -> Words:
+    if type(given) is int and 0 <= given < 1 << bits:
+        # Most often it is one number.
+        return np.full(math.prod(leading), given, np.uint64)
+    return beside_rows(unsigned(given, name, bits), leading, name)
 
 
 def running_sums(ids: _Ids, weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -48,9 +48,6 @@ def integers(given: ArrayLike, name: str, expected: str, least: int) -> NDArray[
 
 def unsigned(given: ArrayLike, name: str, bits: int) -> NDArray[np.uint64]:
     """Check integers from 0 to ``2**bits - 1``."""
-    if type(given) is int and 0 <= given < 1 << bits:
-        # Most often it is one number; the rest is for arrays, and for what is wrong.
-        return _frozen(np.array(given, np.uint64))
     expected = f"an int from 0 to 2**{bits} - 1"
     array, holds = as_array(given, name)
     if array.dtype.kind not in "iuO" or holds is not None:

@@ -29,8 +29,6 @@ _LOW: Final = 0xFFFFFFFF
 _MULTIPLIERS: Final = 0xD2511F53, 0xCD9E8D57
 _KEY_STEPS: Final = 0x9E3779B9, 0xBB67AE85
 _HALF: Final = 32
-# So many numbers are made sooner one by one than NumPy's operations on arrays are begun.
-_FEW: Final = 8
 
 
 class Stream(IntEnum):
@@ -44,7 +42,7 @@ class Stream(IntEnum):
 def philox4x32(
     counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any]
 ) -> tuple[Any, Any, Any, Any]:
-    """Return the four random words of each counter; all are 32-bit words, in uint64 or int."""
+    """Return the four random words of each counter; all are 32-bit words, in uint64."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
@@ -65,26 +63,10 @@ def random_bits(seed: Words, row: Words, draw: Words, stream: Stream, index: NDA
     return bits
 
 
-def _random_bits(seed: int, row: int, draw: int, stream: int, index: int) -> int:
-    """Return what `random_bits` returns, of a single number."""
-    counter = (stream << 29 | index >> 1, draw, row & _LOW, row >> _HALF)
-    words = philox4x32(counter, (seed & _LOW, seed >> _HALF))
-    low, high = words[2:] if index & 1 else words[:2]
-    bits: int = (high << _HALF | low) >> 11
-    return bits
-
-
 def uniform(
     seed: Words, row: Words, draw: Words, stream: Stream, index: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Return numbers in [0, 1), multiples of 2**-53."""
-    if seed.size * index.size <= _FEW and seed.shape == row.shape == draw.shape == (seed.size, 1):
-        few = zip(seed.flat, row.flat, draw.flat, strict=True)
-        bits = [
-            [_random_bits(int(s), int(r), int(d), stream, i) for i in index.tolist()]
-            for s, r, d in few
-        ]
-        return np.array(bits, np.float64).reshape(seed.size, index.size) * 2.0**-53
     return random_bits(seed, row, draw, stream, index).astype(np.float64) * 2.0**-53
 
 

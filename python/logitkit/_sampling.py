@@ -1,7 +1,8 @@
 """Draws from rows: as they are, or from what filters leave."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ from logitkit.steps import (
     TopP,
     Typical,
 )
+
+# The temperatures that there are, but for 0.
+_LEAST: Final = float(np.finfo(np.float64).tiny)
+_MOST: Final = float(np.finfo(np.float64).max)
 
 
 def sampled(
@@ -142,13 +147,16 @@ def _temperature(rows: Rows, chain: Chain) -> float | NDArray[np.float64]:
     """Return the product of all temperatures, 0 if any is."""
     if not chain.steps:
         return 1.0
-    limits = np.finfo(np.float64)
+    if chain.of_one_row is not None:
+        # Plain numbers, which arrays would take longer to be made of.
+        factors = [parameter.item() for _, (parameter,) in chain.of_one_row]
+        return 0.0 if 0.0 in factors else min(max(math.prod(factors), _LEAST), _MOST)
     product = np.ones(int(np.prod(rows.leading)))
     greedy = np.zeros(product.shape, np.bool_)
     for _, (factor,) in chain.beside_rows(rows.leading):
         greedy |= factor == 0.0
         with np.errstate(over="ignore", under="ignore"):
-            product = np.clip(product * factor, limits.tiny, limits.max)
+            product = np.clip(product * factor, _LEAST, _MOST)
     return np.where(greedy, 0.0, product)
 
 

@@ -90,16 +90,3 @@ def test_streams_draws_rows_and_seeds_are_apart() -> None:
     # Off the diagonal correlations are of the order of 1 / sqrt(1000).
     off = np.corrcoef(numbers) - np.eye(len(numbers))
     assert np.abs(off).max() < 5.5 / np.sqrt(1000)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 8, 9, 20])
-def test_few_numbers_are_made_like_many(count: int) -> None:
-    """A few are made one by one, and others by operations on arrays."""
-    seeds = np.array([0, 2**64 - 1, 12345678901234567890], np.uint64)[:, None]
-    rows = np.array([2**63 + 5, 0, 7], np.uint64)[:, None]
-    draws = np.array([2**32 - 1, 1, 0], np.uint64)[:, None]
-    many = random_bits(seeds, rows, draws, Stream.XTC, np.arange(count)) * 2.0**-53
-    for i in range(3):
-        own = seeds[i : i + 1], rows[i : i + 1], draws[i : i + 1]
-        found = uniform(*own, Stream.XTC, np.arange(count))
-        np.testing.assert_array_equal(found, many[i : i + 1], strict=True)
