@@ -14,7 +14,7 @@ from logitkit._dense import destination
 
 def filtered(rows: Rows, chain: Chain, threads: int | None) -> Candidates:
     """Take every row through the chain."""
-    counts, ids, logits, log_probs, log_mass, largest, undecided = _native.candidates(
+    counts, pieces, log_mass, largest, undecided = _native.candidates(
         rows.cells,
         rows.element,
         rows.swapped,
@@ -27,6 +27,8 @@ def filtered(rows: Rows, chain: Chain, threads: int | None) -> Candidates:
     valid = np.isfinite(largest).reshape(rows.leading)
     if not chain.mark:
         check_valid(valid, largest.reshape(rows.leading))
+    ids, logits, log_probs = _joined(pieces, rows.result_dtype)
+    log_mass = log_mass.astype(rows.result_dtype)
     kept = Candidates(
         indptr=_ends(counts),
         ids=ids,
@@ -38,6 +40,18 @@ def filtered(rows: Rows, chain: Chain, threads: int | None) -> Candidates:
         axis=rows.axis,
     )
     return _completed(kept, rows, chain, undecided) if undecided.size else kept
+
+
+def _joined(
+    pieces: list[tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]], dtype: np.dtype[Any]
+) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]:
+    """Return the columns of all pieces, whose real numbers are of this dtype."""
+    if len(pieces) == 1:
+        return pieces[0]
+    if not pieces:
+        return np.empty(0, np.int32), np.empty(0, dtype), np.empty(0, dtype)
+    ids, logits, log_probs = zip(*pieces, strict=True)
+    return np.concatenate(ids), np.concatenate(logits), np.concatenate(log_probs)
 
 
 def _ends(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -379,10 +379,8 @@ def candidates(
     threads: int | None,
 ) -> tuple[
     NDArray[np.int64],
-    NDArray[np.int32],
-    _Real,
-    _Real,
-    _Real,
+    list[tuple[NDArray[np.int32], _Real, _Real]],
+    NDArray[np.float64],
     NDArray[np.float64],
     NDArray[np.int64],
 ]: ...

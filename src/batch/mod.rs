@@ -15,7 +15,7 @@ mod top;
 mod weights;
 
 pub use dense::{Dense, Destination};
-pub use filter::{DenseFilter, Filter, Kept};
+pub use filter::{DenseFilter, Filter, Kept, Reals, Tokens};
 pub use pairs::{KlGradient, Pairs, for_common_element};
 pub use sample::{Draw, Drawn};
 pub use top::Top;

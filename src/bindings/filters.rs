@@ -8,7 +8,7 @@ use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use super::arrays::{Cells, Interrupted, Out, array, interruptible};
-use crate::batch::{DenseFilter, Destination, Filter, Kept, PerRow};
+use crate::batch::{DenseFilter, Destination, Filter, Kept, PerRow, Reals, Tokens};
 use crate::element::{BFloat16, Element, Float16, Float32, Float64, ForElement, for_element};
 use crate::error::Error;
 use crate::simd::strided::StridedRows;
@@ -56,17 +56,14 @@ impl ForElement for Compact<'_> {
     }
 }
 
-/// Counts, ids, logits, log-probabilities; for each row the mass and the largest logit;
-/// the rows that are not decided.
-type Columns<'py> = (
-    Bound<'py, PyAny>,
-    Bound<'py, PyAny>,
-    Bound<'py, PyAny>,
-    Bound<'py, PyAny>,
-    Bound<'py, PyAny>,
-    Bound<'py, PyAny>,
-    Bound<'py, PyAny>,
-);
+type Array<'py> = Bound<'py, PyAny>;
+
+/// Ids, logits and log-probabilities of neighbouring rows.
+type Piece<'py> = (Array<'py>, Array<'py>, Array<'py>);
+
+/// Counts; the tokens; for each row the mass and the largest logit; the rows that are not
+/// decided.
+type Columns<'py> = (Array<'py>, Vec<Piece<'py>>, Array<'py>, Array<'py>, Array<'py>);
 
 /// See the function of this name in Python.
 #[pyfunction]
@@ -90,23 +87,23 @@ pub(super) fn candidates<'py>(
         let work = Compact { filter: &filter, rows: &rows, threads, interrupted };
         for_element(&element, work)?
     })?;
-    let wide = element == Float64::NAME;
-    let each = |values: Vec<f64>| {
-        if wide {
-            return PyArray1::from_vec(py, values).into_any();
-        }
-        let narrow = values.into_iter().map(|x| x as f32).collect();
-        PyArray1::<f32>::from_vec(py, narrow).into_any()
-    };
+    let pieces = kept.tokens.into_iter().map(|Tokens { ids, logits, log_probs }| {
+        (PyArray1::from_vec(py, ids).into_any(), reals(py, logits), reals(py, log_probs))
+    });
     Ok((
         PyArray1::from_vec(py, kept.counts).into_any(),
-        PyArray1::from_vec(py, kept.ids).into_any(),
-        each(kept.logits),
-        each(kept.log_probs),
-        each(kept.log_mass),
+        pieces.collect(),
+        PyArray1::from_vec(py, kept.log_mass).into_any(),
         PyArray1::from_vec(py, kept.largest).into_any(),
         PyArray1::from_vec(py, kept.undecided).into_any(),
     ))
+}
+
+fn reals(py: Python<'_>, values: Reals) -> Array<'_> {
+    match values {
+        Reals::Narrow(values) => PyArray1::from_vec(py, values).into_any(),
+        Reals::Wide(values) => PyArray1::from_vec(py, values).into_any(),
+    }
 }
 
 /// Fills `out`; the largest logit of each row, and the rows that are not decided, which

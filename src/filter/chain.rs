@@ -3,7 +3,7 @@
 use super::bounded::ROUNDING;
 use super::seen::{Seen, Stretch, Swap};
 use super::step::Step;
-use super::weighed::{Weighed, gap};
+use super::weighed::{Weighed, gap, sum};
 use super::{Head, Short, Whole};
 use crate::simd::Isa;
 
@@ -224,19 +224,19 @@ fn log_mass<W: Whole>(
     let logits = head.logits;
     let (first, end, temperature) = (left.first, left.end, left.temperature);
     let lowered = gap(logits[0], logits[first], temperature);
-    let kept: f64 = weighed.weight[..end - first].iter().sum();
+    let kept = sum(&weighed.weight[..end - first]);
     let weight = |&x: &f64| (-gap(logits[0], x, temperature)).exp();
     let before: f64 = logits[..first].iter().map(weight).sum();
     let (gone, total) = if let Some(all) = everything.end {
         let gone = before + logits[end..all].iter().map(weight).sum::<f64>();
         (gone, gone + kept * (-lowered).exp())
     } else {
-        let sums = whole.sums(temperature);
+        let sums = whole.first_sums(temperature);
         // Those equal to the largest apart, so that little that is gone has its digits.
         let top = logits[..end].iter().take_while(|&&x| x == logits[0]).count();
         let head_rest: f64 = if first == 0 {
             // They are the weights that have been looked at: a nucleus may have thousands.
-            weighed.weight[top..end].iter().sum()
+            sum(&weighed.weight[top..end])
         } else {
             logits[top..end].iter().map(weight).sum()
         };
@@ -252,6 +252,6 @@ fn log_mass<W: Whole>(
 pub(crate) fn log_total(gaps: &[f64], weights: &[f64]) -> f64 {
     // The largest logit apart, so that a log-probability near 0 is as accurate as any.
     let copies = gaps.iter().take_while(|&&gap| gap == 0.0).count();
-    let rest: f64 = weights[copies..].iter().sum();
+    let rest = sum(&weights[copies..]);
     (copies as f64).ln() + (rest / copies as f64).ln_1p()
 }

@@ -11,8 +11,8 @@
 //! Once a step has cut the rest off, all is known of what is left. Before that, a step
 //! sees sums that registers have made ([`Whole`]), each with a bound of its error. A
 //! decision that the bound leaves open ([`Short::Uncertain`]) is not made: the sums are
-//! made again in 64-bit lanes, then, if need be, by the definition itself over the sorted
-//! row, and what hangs even there on the last bits of an exponential is left to the caller.
+//! made again, first of what stands behind the head alone ([`tail`]), then of all in 64-bit
+//! lanes, then, if need be, by the definition itself over the sorted row, and what hangs even there on the last bits of an exponential is left to the caller.
 //! So the set is that of the definition, whatever the dtype or instruction set.
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ pub(crate) mod chain;
 pub(crate) mod seen;
 pub(crate) mod spread;
 pub(crate) mod step;
+pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
 pub(crate) mod typical;
@@ -48,8 +49,11 @@ pub(crate) enum Short {
 
 /// What is known of all tokens of a row, without their order.
 pub(crate) trait Whole {
-    /// Sums of weights at a temperature.
+    /// Sums of weights at a temperature, as exact as decisions have shown to need them.
     fn sums(&mut self, temperature: f64) -> WholeSums;
+    /// The same sums as they are made first, whatever has been decided since: what else
+    /// is known of a row has no say in their bits.
+    fn first_sums(&mut self, temperature: f64) -> WholeSums;
     /// How the logits spread.
     fn spread(&mut self) -> Spread;
 }

@@ -24,6 +24,10 @@ impl Whole for Row {
         sums
     }
 
+    fn first_sums(&mut self, temperature: f64) -> WholeSums {
+        self.sums(temperature)
+    }
+
     fn spread(&mut self) -> Spread {
         let mean = self.0.iter().sum::<f64>() / self.0.len() as f64;
         let squares = self.0.iter().map(|x| (x - mean).powi(2)).sum::<f64>();

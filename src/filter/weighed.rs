@@ -2,7 +2,7 @@
 
 use crate::element::{Element, Float64};
 use crate::math::exp2::Weigher;
-use crate::simd::cells::{bytes_of, bytes_of_mut};
+use crate::simd::cells::bytes_of_mut;
 use crate::simd::{Isa, Kernel, Lanes, Simd};
 
 /// Terms of a partial sum of weights, counted from the first token that a step sees.
@@ -36,44 +36,53 @@ impl Weighed {
         }
         (self.first, self.temperature) = (first, temperature);
         self.gap.clear();
-        self.gap.extend(logits.iter().map(|&x| gap(logits[0], x, temperature)));
-        self.weight.clear();
-        isa.run(Exponentials { gaps: &mut self.gap, out: &mut self.weight });
+        self.gap.extend_from_slice(logits);
+        isa.run(Weigh { gaps: &mut self.gap, weights: &mut self.weight, temperature });
         running_sums(&self.weight, &mut self.sums);
     }
 }
 
-/// `e^-gap` of each gap, none of which is negative, in 64-bit lanes: exactly 1 for 0.
-struct Exponentials<'a> {
+/// Logits, the largest first, to their [gaps](gap) and `e^-gap`, in 64-bit lanes: exactly 1
+/// for a gap of 0.
+struct Weigh<'a> {
+    /// Logits before.
     gaps: &'a mut Vec<f64>,
-    out: &'a mut Vec<f64>,
+    weights: &'a mut Vec<f64>,
+    temperature: f64,
 }
 
-impl Kernel for Exponentials<'_> {
+impl Kernel for Weigh<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        let Self { gaps, weights, temperature } = self;
         let weigher = Weigher::<S::F64>::new(simd, std::f64::consts::LOG2_E, 0.0);
+        let splat = |x| S::F64::splat(simd, x);
+        let (first, temperature, most) = (splat(gaps[0]), splat(temperature), splat(f64::MAX));
+        let zero = splat(0.0);
         // Whole pairs of registers; what the last one has too much is cut off again.
-        let count = self.gaps.len();
+        let count = gaps.len();
         let padded = count.next_multiple_of(Float64::PAIR);
-        self.gaps.resize(padded, 0.0);
-        self.out.resize(padded, 0.0);
-        let zero = S::F64::splat(simd, 0.0);
+        gaps.resize(padded, gaps[0]);
+        weights.resize(padded, 0.0);
         let pair = Float64::PAIR * Float64::SIZE;
-        let outs = bytes_of_mut(self.out).chunks_exact_mut(pair);
-        for (gaps, out) in bytes_of(self.gaps).chunks_exact(pair).zip(outs) {
-            let weights = simd.load_f64(gaps).map(|gap| {
-                let y = zero.sub(gap);
+        let outs = bytes_of_mut(weights).chunks_exact_mut(pair);
+        for (gaps, out) in bytes_of_mut(gaps).chunks_exact_mut(pair).zip(outs) {
+            let mut own = simd.load_f64(gaps);
+            let mut weights = own;
+            for (own, weight) in own.iter_mut().zip(&mut weights) {
+                *own = first.sub(*own).div(temperature).min(most);
+                let y = zero.sub(*own);
                 let raised = weigher.raised(y);
                 let factors = weigher.factors::<true, false, true>(raised, raised);
-                weigher.weight(factors).keep(weigher.is_above_least(y))
-            });
+                *weight = weigher.weight(factors).keep(weigher.is_above_least(y));
+            }
+            simd.store_f64(own, gaps);
             simd.store_f64(weights, out);
         }
-        self.gaps.truncate(count);
-        self.out.truncate(count);
+        gaps.truncate(count);
+        weights.truncate(count);
     }
 }
 
@@ -95,4 +104,16 @@ pub(crate) fn running_sums(terms: &[f64], sums: &mut Vec<f64>) {
         }));
         before += sum;
     }
+}
+
+/// The sum of weights, in an order that registers can follow: eight sums side by side.
+pub(crate) fn sum(weights: &[f64]) -> f64 {
+    let (eights, rest) = weights.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, weight) in sums.iter_mut().zip(eight) {
+            *sum += weight;
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().sum::<f64>()
 }

@@ -4,7 +4,7 @@ use super::Filter;
 use super::gathered::Gathered;
 use super::row::{Decided, Room};
 use crate::batch::tasks::rows_in_tasks;
-use crate::element::{Element, Real};
+use crate::element::{Element, Float64, Real};
 use crate::error::Error;
 use crate::filter::chain::log_total;
 use crate::row::Columns;
@@ -16,12 +16,9 @@ use crate::simd::strided::StridedRows;
 pub struct Kept {
     /// How many tokens of each row.
     pub counts: Vec<i64>,
-    /// The tokens, row after row, in the order.
-    pub ids: Vec<i32>,
-    /// Their logits, tempered.
-    pub logits: Vec<f64>,
-    /// Their log-probabilities, renormalised.
-    pub log_probs: Vec<f64>,
+    /// The tokens, row after row, in the order; in pieces, which are not put together here:
+    /// where most of a vocabulary is left they are as large as the rows.
+    pub tokens: Vec<Tokens>,
     /// For each row, the logarithm of what they had of all; NaN for rows not valid.
     pub log_mass: Vec<f64>,
     /// The largest logit of each row, NaN if there is one.
@@ -30,12 +27,50 @@ pub struct Kept {
     pub undecided: Vec<i64>,
 }
 
+/// Tokens of neighbouring rows.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    /// Their ids.
+    pub ids: Vec<i32>,
+    /// Their logits, tempered.
+    pub logits: Reals,
+    /// Their log-probabilities, renormalised.
+    pub log_probs: Reals,
+}
+
+/// Numbers as results have them.
+#[derive(Debug)]
+pub enum Reals {
+    /// As most logits have it.
+    Narrow(Vec<f32>),
+    /// Where logits are.
+    Wide(Vec<f64>),
+}
+
+impl Default for Reals {
+    fn default() -> Self {
+        Reals::Narrow(Vec::new())
+    }
+}
+
+impl Reals {
+    /// None yet, in the type that results from logits of a type have.
+    fn of<E: Element>() -> Self {
+        if E::NAME == Float64::NAME { Reals::Wide(Vec::new()) } else { Reals::default() }
+    }
+
+    fn extend(&mut self, values: impl Iterator<Item = f64>) {
+        match self {
+            Reals::Narrow(all) => all.extend(values.map(|x| x as f32)),
+            Reals::Wide(all) => all.extend(values),
+        }
+    }
+}
+
 impl Columns for Kept {
     fn append(&mut self, later: Self) {
         Columns::append(&mut self.counts, later.counts);
-        Columns::append(&mut self.ids, later.ids);
-        Columns::append(&mut self.logits, later.logits);
-        Columns::append(&mut self.log_probs, later.log_probs);
+        Columns::append(&mut self.tokens, later.tokens);
         Columns::append(&mut self.log_mass, later.log_mass);
         Columns::append(&mut self.largest, later.largest);
         Columns::append(&mut self.undecided, later.undecided);
@@ -85,19 +120,27 @@ impl Kept {
         let (first, end) = (left.first, left.end);
         self.counts.push((end - first) as i64);
         self.log_mass.push(left.log_mass);
-        self.ids.extend(room.ids[first..end].iter().map(|&id| id as i32));
-        let items = row.contiguous_row(0);
-        let tokens = room.logits[first..end].iter().zip(&room.ids[first..end]);
-        self.logits.extend(tokens.map(|(&x, &id)| {
-            // The order takes both zeros for one.
-            let own = || E::widen(&items[id as usize * E::SIZE..][..E::SIZE]).to_f64();
-            (if x == 0.0 { own() } else { x }) / left.temperature
-        }));
+        if self.tokens.is_empty() {
+            let (logits, log_probs) = (Reals::of::<E>(), Reals::of::<E>());
+            self.tokens.push(Tokens { ids: Vec::new(), logits, log_probs });
+        }
+        let tokens = &mut self.tokens[0];
+        let ids = &room.ids[first..end];
+        tokens.ids.extend(ids.iter().map(|&id| id as i32));
         room.weighed.look(isa, &room.logits, first, left.temperature);
         let count = end - first;
         let (gaps, weights) = (&room.weighed.gap[..count], &room.weighed.weight[..count]);
         let log_total = log_total(gaps, weights);
-        self.log_probs.extend(gaps.iter().map(|gap| 0.0 - (gap + log_total)));
+        tokens.log_probs.extend(gaps.iter().map(|gap| 0.0 - (gap + log_total)));
+        // The order takes both zeros for one.
+        let logits = &mut room.logits[first..end];
+        let items = row.contiguous_row(0);
+        let zeros =
+            logits.partition_point(|&x| x > 0.0)..logits.partition_point(|&x| x >= 0.0);
+        for (x, &id) in logits[zeros.clone()].iter_mut().zip(&room.ids[first..end][zeros]) {
+            *x = E::widen(&items[id as usize * E::SIZE..][..E::SIZE]).to_f64();
+        }
+        tokens.logits.extend(logits.iter().map(|x| x / left.temperature));
     }
 }
 

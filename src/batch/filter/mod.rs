@@ -9,7 +9,7 @@ mod gathered;
 mod row;
 mod whole;
 
-pub use compact::Kept;
+pub use compact::{Kept, Reals, Tokens};
 pub use dense::DenseFilter;
 pub(super) use gathered::Gathered;
 pub(super) use whole::read;

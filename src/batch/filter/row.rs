@@ -15,8 +15,6 @@ use crate::simd::strided::StridedRows;
 
 /// Tokens to look at first where a chain does not tell.
 const FEW: usize = 64;
-/// Rows up to this length have their sums made in 64-bit lanes at once.
-const SHORT_ROW: usize = 4096;
 
 /// What is decided of a row.
 pub(super) enum Decided {
@@ -74,16 +72,13 @@ impl<E: Element> Room<E> {
         self.weighed.clear();
         let Self { rooms, logits, ids, swaps, weighed, chain, .. } = self;
         let mut whole = OfRow::new(isa, row, rooms, (temperature, moments, &part));
-        if vocab <= SHORT_ROW {
-            whole.refine();
-        }
         let mut complete = take(isa, whole.workspace(), (k, vocab), logits, ids);
         let decided = loop {
             let head = Head { logits, complete };
             match chain.run(isa, head, &mut whole, weighed, swaps) {
                 Ok(left) => break Decided::Left(left),
                 Err(_) if complete => break Decided::Undecided,
-                Err(Short::Uncertain) if whole.refine() => continue,
+                Err(Short::Uncertain) if whole.refine(head) => continue,
                 Err(Short::Uncertain) => k = vocab,
                 // More than a third of the order is as well sorted.
                 Err(Short::More(wanted)) => {

@@ -6,14 +6,19 @@ use std::marker::PhantomData;
 use crate::batch::reader::{Reader, Workspace};
 use crate::batch::{Batch, PerRow};
 use crate::element::{Element, Float64, Real};
+use crate::filter::bounded::ROUNDING;
 use crate::filter::spread::ReadSpread;
-use crate::filter::{Spread, Whole, WholeSums};
+use crate::filter::tail::SumTail;
+use crate::filter::weighed::Weighed;
+use crate::filter::{Head, Spread, Whole, WholeSums};
 use crate::row::blocks::CHUNK;
 use crate::row::part::Part;
 use crate::row::read::Plan;
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
 
+/// Rows up to this length have their sums made in 64-bit lanes at once.
+const SHORT_ROW: usize = 4096;
 /// Sums of weights in 32-bit lanes have a tenth of this error in the worst row of the
 /// tests; 33 roundings of 2^-24 and that of the exponential are 2.3e-6.
 const ERROR_OF_32_BITS: f64 = 4e-6;
@@ -50,12 +55,33 @@ pub(super) struct Rooms<E: Element> {
     wide: Workspace<Float64>,
     /// The row in `f64`.
     widened: Vec<u8>,
+    /// The head that a decision was left open with.
+    head: Vec<f64>,
+    weighed: Weighed,
 }
 
 impl<E: Element> Default for Rooms<E> {
     fn default() -> Self {
-        Self { own: Workspace::default(), wide: Workspace::default(), widened: Vec::new() }
+        Self {
+            own: Workspace::default(),
+            wide: Workspace::default(),
+            widened: Vec::new(),
+            head: Vec::new(),
+            weighed: Weighed::default(),
+        }
     }
+}
+
+/// How sums are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// As fast as the row's type allows.
+    Fast,
+    /// So of what stands behind the head alone, which is nearly exact itself: the error is
+    /// the smaller, the less that is.
+    Apart,
+    /// In 64-bit lanes.
+    Wide,
 }
 
 /// All tokens of a row.
@@ -63,12 +89,15 @@ pub(super) struct OfRow<'a, E: Element> {
     isa: Isa,
     row: &'a StridedRows<'a>,
     rooms: &'a mut Rooms<E>,
-    /// Sums are made in 64-bit lanes.
-    exact: bool,
+    way: Way,
+    /// The one that sums are made in first.
+    first: Way,
     moments: bool,
     max: f64,
-    /// By temperature; the row is read again for another.
-    known: Vec<(f64, WholeSums)>,
+    /// By way and temperature; the row is read again for others.
+    known: Vec<(Way, f64, WholeSums)>,
+    /// Whether the row has been widened.
+    widened: bool,
 }
 
 impl<'a, E: Element> OfRow<'a, E> {
@@ -79,22 +108,40 @@ impl<'a, E: Element> OfRow<'a, E> {
         rooms: &'a mut Rooms<E>,
         (temperature, moments, part): (f64, bool, &Part),
     ) -> Self {
-        let known = vec![(temperature, sums_of(part, error_of::<E>()))];
+        let (short, wide) = (row.vocab() <= SHORT_ROW, E::NAME == Float64::NAME);
+        let way = if wide || short { Way::Wide } else { Way::Fast };
+        let mut known = Vec::new();
+        if wide || !short {
+            known.push((way, temperature, sums_of(part, error_of::<E>())));
+        }
         Self {
             isa,
             row,
             rooms,
-            exact: E::NAME == Float64::NAME,
+            way,
+            first: way,
             moments,
             max: part.max,
             known,
+            widened: false,
         }
     }
 
-    /// Makes sums as exact as can be from here on; whether they were not so before.
-    pub(super) fn refine(&mut self) -> bool {
-        self.known.clear();
-        !std::mem::replace(&mut self.exact, true)
+    /// Makes sums more exactly from here on, if they can be; `head` was not enough for what
+    /// was known.
+    pub(super) fn refine(&mut self, head: Head) -> bool {
+        let is_apart = !self.moments && !head.complete && head.logits[0] > *last(head);
+        self.way = match self.way {
+            Way::Fast if is_apart => {
+                self.rooms.head.clear();
+                self.rooms.head.extend_from_slice(head.logits);
+                self.rooms.weighed.clear();
+                Way::Apart
+            }
+            Way::Fast | Way::Apart => Way::Wide,
+            Way::Wide => return false,
+        };
+        true
     }
 
     /// Room to read the row again for other tokens.
@@ -102,13 +149,65 @@ impl<'a, E: Element> OfRow<'a, E> {
         &mut self.rooms.own
     }
 
-    /// The row in `f64`.
-    fn widen(&mut self) {
-        let widened = &mut self.rooms.widened;
-        widened.clear();
-        let items = self.row.contiguous_row(0).chunks_exact(E::SIZE);
-        widened.extend(items.flat_map(|item| E::widen(item).to_f64().to_ne_bytes()));
+    fn sums_by(&mut self, way: Way, temperature: f64) -> WholeSums {
+        let same = |known: &&(Way, f64, WholeSums)| (known.0, known.1) == (way, temperature);
+        if let Some((.., sums)) = self.known.iter().find(same) {
+            return *sums;
+        }
+        let plan = if self.moments { Plan::Entropy } else { Plan::Weights };
+        let isa = self.isa;
+        let sums = match way {
+            Way::Wide if E::NAME != Float64::NAME => {
+                self.widen();
+                let row = StridedRows::of_row(&self.rooms.widened, Float64::SIZE);
+                let part = read(isa, &row, temperature, (plan, 0), &mut self.rooms.wide);
+                sums_of(&part, ERROR_OF_64_BITS)
+            }
+            Way::Apart => match self.apart(temperature) {
+                Some(sums) => sums,
+                None => self.sums_by(Way::Wide, temperature),
+            },
+            Way::Fast | Way::Wide => {
+                let part = read(isa, self.row, temperature, (plan, 0), &mut self.rooms.own);
+                sums_of(&part, error_of::<E>())
+            }
+        };
+        self.known.push((way, temperature, sums));
+        sums
     }
+
+    /// The sums of the head, and those of what stands behind it.
+    fn apart(&mut self, temperature: f64) -> Option<WholeSums> {
+        let head = &self.rooms.head[..];
+        let (max, last) = (*head.first()?, *head.last()?);
+        let (row, element) = (self.row.contiguous_row(0), PhantomData::<E>);
+        let tail = self.isa.run(SumTail { row, temperature, max, last, element })?;
+        // Those equal to the last are of the tail, which may hold others like them.
+        let count = head.partition_point(|&x| x == max);
+        let others = head.partition_point(|&x| x > last);
+        self.rooms.weighed.look(self.isa, head, 0, temperature);
+        let own = self.rooms.weighed.sums[others - 1] - count as f64;
+        let rest = own + tail;
+        let error = (own * ROUNDING + tail * error_of::<E>()) / rest;
+        (rest > 0.0).then_some(WholeSums { count: count as f64, rest, gap: f64::NAN, error })
+    }
+
+    /// Has the row in `f64`.
+    fn widen(&mut self) {
+        if std::mem::replace(&mut self.widened, true) {
+            return;
+        }
+        let widened = &mut self.rooms.widened;
+        widened.resize(self.row.vocab() * Float64::SIZE, 0);
+        let items = self.row.contiguous_row(0).chunks_exact(E::SIZE);
+        for (item, wide) in items.zip(widened.chunks_exact_mut(Float64::SIZE)) {
+            wide.copy_from_slice(&E::widen(item).to_f64().to_ne_bytes());
+        }
+    }
+}
+
+fn last<'a>(head: Head<'a>) -> &'a f64 {
+    &head.logits[head.logits.len() - 1]
 }
 
 fn sums_of(part: &Part, error: f64) -> WholeSums {
@@ -117,37 +216,22 @@ fn sums_of(part: &Part, error: f64) -> WholeSums {
 
 impl<E: Element> Whole for OfRow<'_, E> {
     fn sums(&mut self, temperature: f64) -> WholeSums {
-        if let Some((_, sums)) = self.known.iter().find(|(known, _)| *known == temperature) {
-            return *sums;
-        }
-        let plan = if self.moments { Plan::Entropy } else { Plan::Weights };
-        let isa = self.isa;
-        let sums = if self.exact && E::NAME != Float64::NAME {
-            if self.known.is_empty() {
-                self.widen();
-            }
-            let row = StridedRows::of_row(&self.rooms.widened, Float64::SIZE);
-            let part = read(isa, &row, temperature, (plan, 0), &mut self.rooms.wide);
-            sums_of(&part, ERROR_OF_64_BITS)
-        } else {
-            let part = read(isa, self.row, temperature, (plan, 0), &mut self.rooms.own);
-            sums_of(&part, error_of::<E>())
-        };
-        self.known.push((temperature, sums));
-        sums
+        self.sums_by(self.way, temperature)
+    }
+
+    fn first_sums(&mut self, temperature: f64) -> WholeSums {
+        self.sums_by(self.first, temperature)
     }
 
     fn spread(&mut self) -> Spread {
-        let (row, max) = (self.row.contiguous_row(0), self.max);
-        if self.exact && E::NAME != Float64::NAME {
-            if self.known.is_empty() {
-                self.widen();
-            }
+        let max = self.max;
+        if self.way == Way::Wide && E::NAME != Float64::NAME {
+            self.widen();
             let (row, error) = (&*self.rooms.widened, ERROR_OF_64_BITS);
             let element = PhantomData::<Float64>;
             return self.isa.run(ReadSpread { row, max, error, element });
         }
-        let element = PhantomData::<E>;
+        let (row, element) = (self.row.contiguous_row(0), PhantomData::<E>);
         self.isa.run(ReadSpread { row, max, error: error_of::<E>(), element })
     }
 }
