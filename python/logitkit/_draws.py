@@ -33,7 +33,7 @@ BLOCK = 1024
 
 
 class Draws(NamedTuple):
-    """Where the random numbers of each row come from; flat arrays, one number for each row."""
+    """Where the random numbers of each row come from; contiguous, one number for each row."""
 
     seed: Words
     row: Words
@@ -51,8 +51,7 @@ class Draws(NamedTuple):
 
     def words(self) -> tuple[Words, Words, Words]:
         """Return seeds, row ids and draws as the native core takes them."""
-        seed, row, draw = (np.ascontiguousarray(each) for each in self)
-        return seed, row, draw
+        return self.seed, self.row, self.draw
 
     def exponential(self, counts: NDArray[np.int64], ids: _Ids) -> NDArray[np.float64]:
         """Return exponential numbers for `ids`, of which each row has so many."""
@@ -76,8 +75,8 @@ def as_draws(
 def _words(given: ArrayLike, name: str, bits: int, leading: tuple[int, ...]) -> Words:
     if type(given) is int and 0 <= given < 1 << bits:
         # Most often it is one number.
-        return np.full(math.prod(leading), given, np.uint64)
-    return beside_rows(unsigned(given, name, bits), leading, name)
+        return np.array([given], np.uint64).repeat(math.prod(leading))
+    return np.ascontiguousarray(beside_rows(unsigned(given, name, bits), leading, name))
 
 
 def running_sums(ids: _Ids, weights: NDArray[np.float64]) -> NDArray[np.float64]:

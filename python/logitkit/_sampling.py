@@ -46,12 +46,12 @@ def sampled(
 ) -> Any:
     """Draw tokens from every row, and their log-probabilities if these are wanted."""
     vocab = int(rows.cells.shape[-2])
-    steps = tuple(step for step in chain.steps if not _is_off(step, vocab))
-    if len(steps) < len(chain.steps):
-        chain = chain._replace(steps=steps, of_one_row=None)
-    if all(isinstance(step, Temperature) for step in steps):
-        return _from_all(rows, chain, draws, num_samples, replace, log_probs, threads)
-    return _from_left(rows, chain, draws, num_samples, replace, log_probs, threads)
+    if any(_cuts(step, vocab) for step in chain.steps):
+        return _from_left(rows, chain, draws, num_samples, replace, log_probs, threads)
+    tempered = tuple(step for step in chain.steps if isinstance(step, Temperature))
+    if len(tempered) < len(chain.steps):
+        chain = chain._replace(steps=tempered, of_one_row=None)
+    return _from_all(rows, chain, draws, num_samples, replace, log_probs, threads)
 
 
 def _from_left(
@@ -123,9 +123,9 @@ def _from_all(
 
 
 def _check(rows: Rows, chain: Chain, largest: NDArray[np.float64]) -> None:
-    if not chain.mark:
-        largest = largest.reshape(rows.leading)
-        check_valid(np.isfinite(largest), largest)
+    valid = np.isfinite(largest)
+    if not (chain.mark or valid.all()):
+        check_valid(valid.reshape(rows.leading), largest.reshape(rows.leading))
 
 
 def _delivered(
@@ -160,29 +160,31 @@ def _temperature(rows: Rows, chain: Chain) -> float | NDArray[np.float64]:
     return np.where(greedy, 0.0, product)
 
 
-def _is_off(step: Step, vocab: int) -> bool:
-    """Whether a step keeps every token of every row."""
+def _cuts(step: Step, vocab: int) -> bool:
+    """Whether a step may not keep every token of every row."""
     match step:
+        case Temperature():
+            return False
         case TopK(k):
-            return _all(k, lambda k: (k <= 0) | (k >= vocab))
+            return _any(k, lambda k: (k > 0) & (k < vocab))
         case TopP(p) | Typical(p):
-            return _all(p, lambda p: p >= 1.0)
+            return _any(p, lambda p: p < 1.0)
         case MinP(p):
-            return _all(p, lambda p: p == 0.0)
+            return _any(p, lambda p: p > 0.0)
         case Epsilon(epsilon) | Eta(epsilon):
-            return _all(epsilon, lambda epsilon: epsilon == 0.0)
+            return _any(epsilon, lambda epsilon: epsilon > 0.0)
         case TopNSigma(n):
-            return _all(n, lambda n: (n <= 0.0) | (n == np.inf))
+            return _any(n, lambda n: (n > 0.0) & (n < np.inf))
         case TopH(alpha):
-            return _all(alpha, lambda alpha: alpha == np.inf)
+            return _any(alpha, lambda alpha: alpha < np.inf)
         case MaxSurprise(bits):
-            return _all(bits, lambda bits: bits == np.inf)
+            return _any(bits, lambda bits: bits < np.inf)
         case XTC(probability):
-            return _all(probability, lambda probability: probability == 0.0)
-    return False
+            return _any(probability, lambda probability: probability > 0.0)
+    return True
 
 
-def _all(parameter: Any, test: Callable[[Any], Any]) -> bool:
-    """Whether a number, or every one of an array, passes a test."""
+def _any(parameter: Any, test: Callable[[Any], Any]) -> bool:
+    """Whether a number, or one of an array, passes a test."""
     found = test(parameter)
-    return bool(found.all() if isinstance(found, np.ndarray) else found)
+    return bool(found.any() if isinstance(found, np.ndarray) else found)

@@ -89,7 +89,7 @@ impl Filter<'_> {
         let shape = (rows.rows(), rows.vocab() * E::SIZE);
         let work = |index, _: &mut [u8], room: &mut Rows<E>, kept: &mut Kept| {
             let Rows { room, gathered } = room;
-            self.chain(index, &mut room.chain)?;
+            self.chain(index, rows.vocab(), &mut room.chain)?;
             let row = gathered.row::<E>(rows, index);
             let decided = room.filter(isa, &row);
             kept.push(isa, index, &row, room, decided);

@@ -52,7 +52,7 @@ impl DenseFilter<'_> {
         isa.run(Narrow::<O> { values: &[self.fill], out: &mut fill, element: PhantomData });
         let work = |index, out: &mut [u8], room: &mut Rows<E>, found: &mut Found| {
             let Rows { room, gathered } = room;
-            self.filter.chain(index, &mut room.chain)?;
+            self.filter.chain(index, vocab, &mut room.chain)?;
             let decided = match rows {
                 Some(rows) => room.filter(isa, &gathered.row::<E>(rows, index)),
                 None => room.filter(isa, &StridedRows::of_row(out, E::SIZE)),

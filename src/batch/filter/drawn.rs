@@ -50,7 +50,7 @@ impl Filter<'_> {
         let work = |index, _: &mut [u8], own: &mut Rows<E>, all: &mut (Drawn, Vec<i64>)| {
             let (drawn, undecided) = all;
             let Rows { room, gathered, .. } = own;
-            self.chain(index, &mut room.chain)?;
+            self.chain(index, rows.vocab(), &mut room.chain)?;
             if room.chain.steps.iter().any(|step| matches!(step, Step::Xtc { .. })) {
                 room.chain.coin = uniform(&draws.sources[index], Stream::Xtc, 0);
             }

@@ -49,13 +49,13 @@ impl Filter<'_> {
             }
         }
         if rows.rows() > 0 {
-            self.chain(0, &mut Chain::default())?;
+            self.chain(0, vocab, &mut Chain::default())?;
         }
         Ok(())
     }
 
-    /// The chain of a row.
-    fn chain(&self, row: usize, chain: &mut Chain) -> Result<(), Error> {
+    /// The chain of a row of so many tokens.
+    fn chain(&self, row: usize, vocab: usize, chain: &mut Chain) -> Result<(), Error> {
         chain.steps.clear();
         for (name, parameters) in &self.steps {
             let mut own = [0.0; 3];
@@ -63,7 +63,11 @@ impl Filter<'_> {
                 *own = parameter.get(row);
             }
             let own = own.get(..parameters.len()).unwrap_or_default();
-            chain.steps.push(Step::new(name, own)?);
+            chain.steps.push(match Step::new(name, own)? {
+                // All of them are not to be sorted for it.
+                Step::TopK(k) if k >= vocab as f64 => Step::TopK(0.0),
+                step => step,
+            });
         }
         chain.joint = self.joint;
         chain.ties_all = self.ties_all;

@@ -130,7 +130,7 @@ impl<'a, E: Element> OfRow<'a, E> {
     /// Makes sums more exactly from here on, if they can be; `head` was not enough for what
     /// was known.
     pub(super) fn refine(&mut self, head: Head) -> bool {
-        let is_apart = !self.moments && !head.complete && head.logits[0] > *last(head);
+        let is_apart = !self.moments && !head.complete && head.logits[0] > last(head);
         self.way = match self.way {
             Way::Fast if is_apart => {
                 self.rooms.head.clear();
@@ -183,13 +183,13 @@ impl<'a, E: Element> OfRow<'a, E> {
         let (row, element) = (self.row.contiguous_row(0), PhantomData::<E>);
         let tail = self.isa.run(SumTail { row, temperature, max, last, element })?;
         // Those equal to the last are of the tail, which may hold others like them.
-        let count = head.partition_point(|&x| x == max);
+        let count = head.partition_point(|&x| x == max) as f64;
         let others = head.partition_point(|&x| x > last);
         self.rooms.weighed.look(self.isa, head, 0, temperature);
-        let own = self.rooms.weighed.sums[others - 1] - count as f64;
+        let own = self.rooms.weighed.sums[others - 1] - count;
         let rest = own + tail;
-        let error = (own * ROUNDING + tail * error_of::<E>()) / rest;
-        (rest > 0.0).then_some(WholeSums { count: count as f64, rest, gap: f64::NAN, error })
+        let error = ((count + own) * ROUNDING + tail * error_of::<E>()) / rest;
+        (rest > 0.0).then_some(WholeSums { count, rest, gap: f64::NAN, error })
     }
 
     /// Has the row in `f64`.
@@ -206,8 +206,9 @@ impl<'a, E: Element> OfRow<'a, E> {
     }
 }
 
-fn last<'a>(head: Head<'a>) -> &'a f64 {
-    &head.logits[head.logits.len() - 1]
+/// The least logit of a head.
+fn last(head: Head) -> f64 {
+    head.logits[head.logits.len() - 1]
 }
 
 fn sums_of(part: &Part, error: f64) -> WholeSums {
