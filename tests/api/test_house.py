@@ -66,7 +66,7 @@ def stub() -> dict[str, ast.FunctionDef]:
 
 
 # Kernels that choose tokens: no statistics, and their folders are `filter` and `sample`.
-CHOICES = {"candidates", "filter_logits", "sample"}
+CHOICES = {"candidates", "filter_logits", "sample", "sample_filtered"}
 # What ends the names of kernels of weights, whose statistics are those of `logitkit.dist`.
 OF_WEIGHTS = "_of_weights"
 
