@@ -14,7 +14,7 @@ from logitkit._dense import destination
 
 def filtered(rows: Rows, chain: Chain, threads: int | None) -> Candidates:
     """Take every row through the chain."""
-    counts, pieces, log_mass, largest, undecided = _native.candidates(
+    counts, (ids, logits, log_probs), log_mass, largest, undecided = _native.candidates(
         rows.cells,
         rows.element,
         rows.swapped,
@@ -27,7 +27,6 @@ def filtered(rows: Rows, chain: Chain, threads: int | None) -> Candidates:
     valid = np.isfinite(largest).reshape(rows.leading)
     if not chain.mark:
         check_valid(valid, largest.reshape(rows.leading))
-    ids, logits, log_probs = _joined(pieces, rows.result_dtype)
     log_mass = log_mass.astype(rows.result_dtype)
     kept = Candidates(
         indptr=_ends(counts),
@@ -40,18 +39,6 @@ def filtered(rows: Rows, chain: Chain, threads: int | None) -> Candidates:
         axis=rows.axis,
     )
     return _completed(kept, rows, chain, undecided) if undecided.size else kept
-
-
-def _joined(
-    pieces: list[tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]], dtype: np.dtype[Any]
-) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]:
-    """Return the columns of all pieces, whose real numbers are of this dtype."""
-    if len(pieces) == 1:
-        return pieces[0]
-    if not pieces:
-        return np.empty(0, np.int32), np.empty(0, dtype), np.empty(0, dtype)
-    ids, logits, log_probs = zip(*pieces, strict=True)
-    return np.concatenate(ids), np.concatenate(logits), np.concatenate(log_probs)
 
 
 def _ends(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -72,9 +59,6 @@ def filter_rows(
     """Write every row, what the chain leaves of it and `fill`, to `out` or to a new array."""
     place = destination(rows, out, stated, "out")
     steps = chain.native(rows.leading)
-    if place.cells is None and not chain.mark:
-        # Nothing is to be lost if a row cannot be filtered.
-        _check_before(rows, threads)
     largest, undecided = _native.filter_logits(
         place.cells,
         rows.element,
@@ -84,6 +68,7 @@ def filter_rows(
         chain.ties_all,
         min_keep(rows, chain),
         fill,
+        chain.mark,
         place.out,
         place.element,
         threads,
@@ -110,11 +95,6 @@ def as_fill(fill: float) -> float:
 def min_keep(rows: Rows, chain: Chain) -> int:
     """Return how many tokens stay at least, which rows cannot have fewer of."""
     return min(chain.min_keep, int(rows.cells.shape[-2]))
-
-
-def _check_before(rows: Rows, threads: int | None) -> None:
-    sums = _native.logsumexp(rows.cells, rows.element, rows.swapped, 1.0, True, threads)
-    check_valid(np.isfinite(sums), np.asarray(sums))
 
 
 def defined(rows: Rows, chain: Chain, row: int, coin: float = 0.0) -> Any:

@@ -379,7 +379,7 @@ def candidates(
     threads: int | None,
 ) -> tuple[
     NDArray[np.int64],
-    list[tuple[NDArray[np.int32], _Real, _Real]],
+    tuple[NDArray[np.int32], _Real, _Real],
     NDArray[np.float64],
     NDArray[np.float64],
     NDArray[np.int64],
@@ -393,6 +393,7 @@ def filter_logits(
     ties_all: bool,
     min_keep: int,
     fill: float,
+    mark: bool,
     out: _Cells,
     out_element: _Element,
     threads: int | None,

@@ -24,12 +24,12 @@ pub use weights::{of_weights, of_weights_in_pairs};
 use std::sync::Mutex;
 
 use reader::Reader;
-use tasks::in_tasks;
+use tasks::columns_in_tasks;
 
 use crate::element::Element;
 use crate::error::Error;
+use crate::row::Statistic;
 use crate::row::blocks::CHUNK;
-use crate::row::{Columns, Statistic};
 use crate::simd::Isa;
 use crate::simd::strided::{StridedRows, TILE};
 use crate::threads;
@@ -187,12 +187,11 @@ impl<'a> Batch<'a> {
         let rows_per_task = groups_per_task * group;
         let tops: Vec<_> =
             (0..tasks).map(|_| Mutex::new(top.take(rows_per_task, lane_size))).collect();
-        let outputs = in_tasks(tasks, threads, interrupted, |task, workspace| {
+        columns_in_tasks(tasks, threads, interrupted, |task, workspace, output| {
             // Each is locked once, by the thread that has the task.
             let mut top = tops[task].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             let first = task * rows_per_task;
             let end = self.rows.rows().min(first + rows_per_task);
-            let mut output = T::Output::default();
             for first_row in (first..end).step_by(group) {
                 let rows = group.min(end - first_row);
                 reader.open::<E>(first_row, rows, workspace);
@@ -200,12 +199,9 @@ impl<'a> Batch<'a> {
                     reader.read(first_row, start, workspace);
                     reader.merge(first_row, workspace);
                 }
-                reader.finish(first_row, statistic, workspace, &mut output, &mut top);
+                reader.finish(first_row, statistic, workspace, output, &mut top);
             }
-            output
-        })?;
-        let mut all = T::Output::default();
-        outputs.into_iter().for_each(|output| all.append(output));
-        Ok(all)
+            Ok(())
+        })
     }
 }

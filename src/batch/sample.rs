@@ -43,10 +43,10 @@ pub struct Drawn {
 }
 
 impl Columns for Drawn {
-    fn append(&mut self, later: Self) {
-        Columns::append(&mut self.ids, later.ids);
-        Columns::append(&mut self.log_probs, later.log_probs);
-        Columns::append(&mut self.largest, later.largest);
+    fn append(&mut self, later: &mut Self) {
+        Columns::append(&mut self.ids, &mut later.ids);
+        Columns::append(&mut self.log_probs, &mut later.log_probs);
+        Columns::append(&mut self.largest, &mut later.largest);
     }
 }
 

@@ -58,12 +58,12 @@ impl ForElement for Compact<'_> {
 
 type Array<'py> = Bound<'py, PyAny>;
 
-/// Ids, logits and log-probabilities of neighbouring rows.
-type Piece<'py> = (Array<'py>, Array<'py>, Array<'py>);
+/// Ids, logits and log-probabilities.
+type Kinds<'py> = (Array<'py>, Array<'py>, Array<'py>);
 
 /// Counts; the tokens; for each row the mass and the largest logit; the rows that are not
 /// decided.
-type Columns<'py> = (Array<'py>, Vec<Piece<'py>>, Array<'py>, Array<'py>, Array<'py>);
+type Columns<'py> = (Array<'py>, Kinds<'py>, Array<'py>, Array<'py>, Array<'py>);
 
 /// See the function of this name in Python.
 #[pyfunction]
@@ -87,12 +87,11 @@ pub(super) fn candidates<'py>(
         let work = Compact { filter: &filter, rows: &rows, threads, interrupted };
         for_element(&element, work)?
     })?;
-    let pieces = kept.tokens.into_iter().map(|Tokens { ids, logits, log_probs }| {
-        (PyArray1::from_vec(py, ids).into_any(), reals(py, logits), reals(py, log_probs))
-    });
+    let Tokens { ids, logits, log_probs } = kept.tokens;
+    let ids = PyArray1::from_vec(py, ids).into_any();
     Ok((
         PyArray1::from_vec(py, kept.counts).into_any(),
-        pieces.collect(),
+        (ids, reals(py, logits), reals(py, log_probs)),
         PyArray1::from_vec(py, kept.log_mass).into_any(),
         PyArray1::from_vec(py, kept.largest).into_any(),
         PyArray1::from_vec(py, kept.undecided).into_any(),
@@ -107,7 +106,8 @@ fn reals(py: Python<'_>, values: Reals) -> Array<'_> {
 }
 
 /// Fills `out`; the largest logit of each row, and the rows that are not decided, which
-/// are left as they were. Without `cells` the logits are in `out`.
+/// are left as they were. Without `cells` the logits are in `out`: then nothing is written
+/// if a row is not valid, unless those are to be marked.
 #[pyfunction]
 pub(super) fn filter_logits<'py>(
     py: Python<'py>,
@@ -119,6 +119,7 @@ pub(super) fn filter_logits<'py>(
     ties_all: bool,
     min_keep: usize,
     fill: f64,
+    mark: bool,
     mut out: Out<'py>,
     out_element: String,
     threads: Option<i64>,
@@ -133,7 +134,7 @@ pub(super) fn filter_logits<'py>(
         filter.check(rows.as_ref().unwrap_or(&own))?;
         own.vocab()
     };
-    let dense = DenseFilter { filter: &filter, fill };
+    let dense = DenseFilter { filter: &filter, fill, mark };
     let out = out.as_slice_mut()?;
     let destination = match &rows {
         Some(_) => Destination::To(out),

@@ -95,14 +95,40 @@ pub(crate) fn gap(first: f64, x: f64, temperature: f64) -> f64 {
 /// sums of the blocks, as the definition of a draw has them.
 pub(crate) fn running_sums(terms: &[f64], sums: &mut Vec<f64>) {
     sums.clear();
+    sums.resize(terms.len(), 0.0);
+    let many = terms.chunks(TOGETHER * SUMMED).zip(sums.chunks_mut(TOGETHER * SUMMED));
     let mut before = 0.0;
-    for block in terms.chunks(SUMMED) {
-        let mut sum = 0.0;
-        sums.extend(block.iter().map(|term| {
-            sum += term;
-            before + sum
-        }));
-        before += sum;
+    for (terms, sums) in many {
+        if let (Ok(terms), Ok(sums)) = (terms.try_into(), (&mut *sums).try_into()) {
+            sums_of_blocks(terms, sums);
+        } else {
+            for (terms, sums) in terms.chunks(SUMMED).zip(sums.chunks_mut(SUMMED)) {
+                let mut sum = 0.0;
+                for (term, own) in terms.iter().zip(sums) {
+                    sum += term;
+                    *own = sum;
+                }
+            }
+        }
+        for sums in sums.chunks_mut(SUMMED) {
+            sums.iter_mut().for_each(|sum| *sum += before);
+            before = sums.last().copied().unwrap_or(before);
+        }
+    }
+}
+
+/// Blocks whose sums are made side by side: one after the other, each addition would wait for
+/// the one before.
+const TOGETHER: usize = 4;
+
+/// Sums within each of some blocks.
+fn sums_of_blocks(terms: &[f64; TOGETHER * SUMMED], all: &mut [f64; TOGETHER * SUMMED]) {
+    let mut sums = [0.0; TOGETHER];
+    for i in 0..SUMMED {
+        for (block, sum) in sums.iter_mut().enumerate() {
+            *sum += terms[block * SUMMED + i];
+            all[block * SUMMED + i] = *sum;
+        }
     }
 }
 

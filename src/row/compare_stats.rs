@@ -39,17 +39,17 @@ pub struct CompareStatsColumns {
 }
 
 impl Columns for CompareStatsColumns {
-    fn append(&mut self, later: Self) {
-        Columns::append(&mut self.kl, later.kl);
-        Columns::append(&mut self.js, later.js);
-        Columns::append(&mut self.total_variation, later.total_variation);
-        Columns::append(&mut self.p_entropy, later.p_entropy);
-        Columns::append(&mut self.q_entropy, later.q_entropy);
-        Columns::append(&mut self.same_argmax, later.same_argmax);
-        Columns::append(&mut self.valid, later.valid);
-        Columns::append(&mut self.p_log_prob, later.p_log_prob);
-        Columns::append(&mut self.q_log_prob, later.q_log_prob);
-        Columns::append(&mut self.delta_prob, later.delta_prob);
+    fn append(&mut self, later: &mut Self) {
+        Columns::append(&mut self.kl, &mut later.kl);
+        Columns::append(&mut self.js, &mut later.js);
+        Columns::append(&mut self.total_variation, &mut later.total_variation);
+        Columns::append(&mut self.p_entropy, &mut later.p_entropy);
+        Columns::append(&mut self.q_entropy, &mut later.q_entropy);
+        Columns::append(&mut self.same_argmax, &mut later.same_argmax);
+        Columns::append(&mut self.valid, &mut later.valid);
+        Columns::append(&mut self.p_log_prob, &mut later.p_log_prob);
+        Columns::append(&mut self.q_log_prob, &mut later.q_log_prob);
+        Columns::append(&mut self.delta_prob, &mut later.delta_prob);
     }
 }
 

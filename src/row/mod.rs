@@ -61,6 +61,8 @@ pub use total_variation::TotalVariation;
 pub use varentropy::Varentropy;
 
 use part::Part;
+
+use crate::simd::pages;
 pub use read::Plan;
 
 /// A row that has been read.
@@ -75,30 +77,33 @@ pub struct Row<'a> {
 
 /// Columns of results that can be put behind one another.
 pub trait Columns: Default + Send {
-    /// Adds the rows of `later`.
-    fn append(&mut self, later: Self);
+    /// Adds the rows of `later`, of which its room is left.
+    fn append(&mut self, later: &mut Self);
+    /// Has room for so many times the rows that are there, if they may be large.
+    fn expect(&mut self, _times: usize) {}
 }
 
 impl<T: Send> Columns for Vec<T> {
-    fn append(&mut self, mut later: Self) {
+    fn append(&mut self, later: &mut Self) {
         if self.is_empty() {
-            *self = later;
-        } else {
-            Vec::append(self, &mut later);
+            std::mem::swap(self, later);
+            return;
         }
+        pages::make_room(self, later.len());
+        Vec::append(self, later);
     }
 }
 
 impl<A: Columns, B: Columns> Columns for (A, B) {
-    fn append(&mut self, later: Self) {
-        self.0.append(later.0);
-        self.1.append(later.1);
+    fn append(&mut self, later: &mut Self) {
+        self.0.append(&mut later.0);
+        self.1.append(&mut later.1);
     }
 }
 
 /// Nothing: for what has other places for its results.
 impl Columns for () {
-    fn append(&mut self, (): Self) {}
+    fn append(&mut self, (): &mut Self) {}
 }
 
 /// A statistic of rows.

@@ -41,16 +41,16 @@ pub struct TokenStatsColumns {
 }
 
 impl Columns for TokenStatsColumns {
-    fn append(&mut self, later: Self) {
-        Columns::append(&mut self.max, later.max);
-        Columns::append(&mut self.argmax, later.argmax);
-        Columns::append(&mut self.logsumexp, later.logsumexp);
-        Columns::append(&mut self.entropy, later.entropy);
-        Columns::append(&mut self.varentropy, later.varentropy);
-        Columns::append(&mut self.max_prob, later.max_prob);
-        Columns::append(&mut self.valid, later.valid);
-        Columns::append(&mut self.log_prob, later.log_prob);
-        Columns::append(&mut self.rank, later.rank);
+    fn append(&mut self, later: &mut Self) {
+        Columns::append(&mut self.max, &mut later.max);
+        Columns::append(&mut self.argmax, &mut later.argmax);
+        Columns::append(&mut self.logsumexp, &mut later.logsumexp);
+        Columns::append(&mut self.entropy, &mut later.entropy);
+        Columns::append(&mut self.varentropy, &mut later.varentropy);
+        Columns::append(&mut self.max_prob, &mut later.max_prob);
+        Columns::append(&mut self.valid, &mut later.valid);
+        Columns::append(&mut self.log_prob, &mut later.log_prob);
+        Columns::append(&mut self.rank, &mut later.rank);
     }
 }
 

@@ -18,14 +18,37 @@ pub(crate) struct Bound<R> {
 /// The maxima to count in for a bound that about 1.07 `k` logits reach.
 const MAXIMA_PER_PICK: usize = 8;
 
+/// Of more logits than this it is estimated how many groups hold them.
+const MANY: usize = 500;
+
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search<R> {
     pub(crate) k: usize,
+    /// Logits of a group.
+    pub(crate) step: usize,
+    /// Whether fewer than `k` logits may reach the bound in a row made for it.
+    pub(crate) estimated: bool,
     /// What is not above it is of no interest.
     pub(crate) floor: Option<R>,
     /// Near this one the search begins.
     pub(crate) guess: R,
+}
+
+impl<R> Search<R> {
+    /// How many groups hold the `k` largest of `len` logits, if there are many and they
+    /// stand about as chance has it: thousands share their groups, so that a bound which
+    /// as many maxima exceed would let half as much again through. Where they stand closer
+    /// together there are more of them in as many groups.
+    fn groups(&self, len: usize) -> Option<usize> {
+        let k = self.k as f64;
+        let share = (k + 2.0 * k.sqrt()) / len as f64;
+        if !self.estimated || self.floor.is_some() || self.k < MANY || share >= 1.0 {
+            return None;
+        }
+        let held = 1.0 - (1.0 - share).powi(self.step as i32);
+        Some((held * (len / self.step) as f64) as usize)
+    }
 }
 
 /// Fewer pairs of registers of maxima would have each wait for the last.
@@ -43,7 +66,14 @@ pub(crate) fn of_span<S: Simd, E: Element>(
     let Search { k, floor, .. } = search;
     let lanes = <Vector<E, S> as Lanes>::LEN;
     let steps = maxima.len() / MAXIMA;
-    if 2 * k > steps * 2 * lanes {
+    let all = steps * 2 * lanes;
+    if let Some(groups) = search.groups(span.len)
+        && 10 * groups < 7 * all
+    {
+        let search = Search { k: groups, ..search };
+        return bisect::<S, Own<E>>(simd, [maxima, &[]], search);
+    }
+    if 2 * k > all {
         if floor.is_none() && span.len <= 2 * k {
             // What could be left out is not worth the search for it.
             return Bound { value: E::Lane::NEG_INFINITY, ties: true };
@@ -66,7 +96,8 @@ pub(crate) fn of_steps<S: Simd, E: Element>(
     bound: Bound<E::Lane>,
     k: usize,
 ) -> Bound<E::Lane> {
-    let search = Search { k, floor: Some(bound.value), guess: bound.value };
+    let (floor, guess) = (Some(bound.value), bound.value);
+    let search = Search { k, step: 1, estimated: false, floor, guess };
     let better = bisect::<S, E>(simd, [steps, &[]], search);
     if better.value == bound.value { bound } else { better }
 }
@@ -98,8 +129,8 @@ fn bisect<S: Simd, E: Element>(
     numbers: [&[u8]; 2],
     search: Search<E::Lane>,
 ) -> Bound<E::Lane> {
-    let Search { k, floor, guess } = search;
-    let slack = k / 8 + 4;
+    let Search { k, floor, guess, .. } = search;
+    let slack = if k < MANY { k / 8 + 4 } else { k / 32 };
     let above = |value| Bound { value, ties: false };
     // At least `k` are above place `low`, or that is the floor; fewer are above `high`.
     let mut high = largest::<S, E>(simd, numbers).place();

@@ -68,6 +68,7 @@ pub(crate) struct Selection<R: Real> {
     scratch: Vec<u8>,
     hits: Vec<Hit>,
     groups: Vec<usize>,
+    places: Vec<u32>,
     spare: Vec<R::Packed>,
 }
 
@@ -83,6 +84,7 @@ impl<R: Real> Selection<R> {
             scratch: Vec::new(),
             hits: Vec::new(),
             groups: Vec::new(),
+            places: Vec::new(),
             spare: Vec::new(),
         }
     }
@@ -109,6 +111,11 @@ impl<R: Real> Selection<R> {
     /// Adds what was found in other spans.
     pub(crate) fn absorb(&mut self, found: &[R::Packed]) {
         self.found.extend_from_slice(found);
+    }
+
+    /// How many of the largest logits are above -inf, once [`Finish`] has put them in order.
+    pub(crate) fn above_infinity(&self) -> usize {
+        self.found.partition_point(|packed| packed.value() > R::NEG_INFINITY)
     }
 
     /// The largest logits, once [`Finish`] has put them in order. Zeros have lost
@@ -142,24 +149,35 @@ impl<E: Element> Kernel for Settle<'_, E> {
         let before = selection.found.len();
         selection.found.reserve(selection.k.min(self.span.len));
         let (span, k, floor) = (&self.span, selection.k, selection.floor);
-        let search = bound::Search { k, floor, guess: selection.guess };
-        let (maxima, scratch) = (&selection.maxima, &mut selection.scratch);
-        let bound = bound::of_span::<S, E>(simd, span, maxima, scratch, search);
-        if floor.is_none() {
-            selection.guess = bound.value;
-        }
-        let bound = Collect::<E> {
-            span,
-            step: sketch::step_for(k),
-            maxima,
-            k,
-            bound,
-            found: &mut selection.found,
-            hits: &mut selection.hits,
-            groups: &mut selection.groups,
-            scratch,
-        }
-        .run(simd);
+        let step = sketch::step_for(k);
+        let mut estimated = true;
+        let bound = loop {
+            let search = bound::Search { k, step, estimated, floor, guess: selection.guess };
+            let (maxima, scratch) = (&selection.maxima, &mut selection.scratch);
+            let bound = bound::of_span::<S, E>(simd, span, maxima, scratch, search);
+            if floor.is_none() {
+                selection.guess = bound.value;
+            }
+            let bound = Collect::<E> {
+                span,
+                step,
+                maxima,
+                k,
+                bound,
+                found: &mut selection.found,
+                hits: &mut selection.hits,
+                groups: &mut selection.groups,
+                places: &mut selection.places,
+                scratch,
+            }
+            .run(simd);
+            let enough = selection.found.len() - before >= k.min(span.len);
+            if enough || floor.is_some() || !estimated {
+                break bound;
+            }
+            selection.found.truncate(before);
+            estimated = false;
+        };
         selection.maxima.clear();
         // All found in this span reach the bound.
         if selection.found.len() - before >= selection.k {

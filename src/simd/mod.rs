@@ -25,7 +25,9 @@
 
 pub(crate) mod ahead;
 pub(crate) mod cells;
+pub(crate) mod fill;
 pub(crate) mod isa;
+pub(crate) mod pages;
 pub(crate) mod portable;
 mod powers;
 pub(crate) mod processor;
@@ -67,6 +69,23 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn store_bf16(self, values: [Self::F32; 2], bytes: &mut [u8]);
     /// 32 values in order, of the even ones and the odd ones.
     fn in_order(self, even_and_odd: [Self::F32; 2]) -> [Self::F32; 2];
+    /// The places of the bits that are set, counted from `start`, to the beginning of
+    /// `places`, which must have room for 32; how many they are. What stands behind them
+    /// is of no use afterwards.
+    #[inline(always)]
+    fn places(self, mut bits: u32, start: u32, places: &mut [u32]) -> usize {
+        let places = &mut places[..32];
+        if bits == u32::MAX {
+            places.iter_mut().zip(start..).for_each(|(own, place)| *own = place);
+            return 32;
+        }
+        let count = bits.count_ones() as usize;
+        for own in &mut places[..count] {
+            *own = start + bits.trailing_zeros();
+            bits &= bits - 1;
+        }
+        count
+    }
     /// Asks for the cache line `ahead` bytes after the start of `bytes`, which
     /// may lie outside of it (and outside of any array: a prefetch never faults).
     fn prefetch(self, bytes: &[u8], ahead: usize);

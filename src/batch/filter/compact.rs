@@ -8,17 +8,16 @@ use crate::element::{Element, Float64, Real};
 use crate::error::Error;
 use crate::filter::chain::log_total;
 use crate::row::Columns;
-use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
+use crate::simd::{Isa, pages};
 
 /// What is left of rows.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// How many tokens of each row.
     pub counts: Vec<i64>,
-    /// The tokens, row after row, in the order; in pieces, which are not put together here:
-    /// where most of a vocabulary is left they are as large as the rows.
-    pub tokens: Vec<Tokens>,
+    /// The tokens, row after row, in the order.
+    pub tokens: Tokens,
     /// For each row, the logarithm of what they had of all; NaN for rows not valid.
     pub log_mass: Vec<f64>,
     /// The largest logit of each row, NaN if there is one.
@@ -27,7 +26,7 @@ pub struct Kept {
     pub undecided: Vec<i64>,
 }
 
-/// Tokens of neighbouring rows.
+/// Tokens of rows.
 #[derive(Debug, Default)]
 pub struct Tokens {
     /// Their ids.
@@ -54,9 +53,11 @@ impl Default for Reals {
 }
 
 impl Reals {
-    /// None yet, in the type that results from logits of a type have.
-    fn of<E: Element>() -> Self {
-        if E::NAME == Float64::NAME { Reals::Wide(Vec::new()) } else { Reals::default() }
+    /// Takes the type that results from logits of a type have, while there are none.
+    fn prepare<E: Element>(&mut self) {
+        if E::NAME == Float64::NAME && matches!(self, Reals::Narrow(_)) {
+            *self = Reals::Wide(Vec::new());
+        }
     }
 
     fn extend(&mut self, values: impl Iterator<Item = f64>) {
@@ -67,13 +68,57 @@ impl Reals {
     }
 }
 
+impl Columns for Reals {
+    fn append(&mut self, later: &mut Self) {
+        match (self, later) {
+            (Reals::Narrow(all), Reals::Narrow(later)) => Columns::append(all, later),
+            (Reals::Wide(all), Reals::Wide(later)) => Columns::append(all, later),
+            // Nothing is in it yet.
+            (all, later) => std::mem::swap(all, later),
+        }
+    }
+
+    fn expect(&mut self, times: usize) {
+        match self {
+            Reals::Narrow(all) => pages::expect(all, times),
+            Reals::Wide(all) => pages::expect(all, times),
+        }
+    }
+}
+
+impl Tokens {
+    fn prepare<E: Element>(&mut self) {
+        self.logits.prepare::<E>();
+        self.log_probs.prepare::<E>();
+    }
+}
+
+impl Columns for Tokens {
+    fn append(&mut self, later: &mut Self) {
+        Columns::append(&mut self.ids, &mut later.ids);
+        self.logits.append(&mut later.logits);
+        self.log_probs.append(&mut later.log_probs);
+    }
+
+    fn expect(&mut self, times: usize) {
+        let Self { ids, logits, log_probs } = self;
+        pages::expect(ids, times);
+        logits.expect(times);
+        log_probs.expect(times);
+    }
+}
+
 impl Columns for Kept {
-    fn append(&mut self, later: Self) {
-        Columns::append(&mut self.counts, later.counts);
-        Columns::append(&mut self.tokens, later.tokens);
-        Columns::append(&mut self.log_mass, later.log_mass);
-        Columns::append(&mut self.largest, later.largest);
-        Columns::append(&mut self.undecided, later.undecided);
+    fn append(&mut self, later: &mut Self) {
+        Columns::append(&mut self.counts, &mut later.counts);
+        self.tokens.append(&mut later.tokens);
+        Columns::append(&mut self.log_mass, &mut later.log_mass);
+        Columns::append(&mut self.largest, &mut later.largest);
+        Columns::append(&mut self.undecided, &mut later.undecided);
+    }
+
+    fn expect(&mut self, times: usize) {
+        self.tokens.expect(times);
     }
 }
 
@@ -95,7 +140,9 @@ impl Filter<'_> {
             kept.push(isa, index, &row, room, decided);
             Ok(())
         };
-        rows_in_tasks(shape, (&mut [], 0), threads, interrupted, work)
+        let mut kept: Kept = rows_in_tasks(shape, (&mut [], 0), threads, interrupted, work)?;
+        kept.tokens.prepare::<E>();
+        Ok(kept)
     }
 }
 
@@ -120,11 +167,8 @@ impl Kept {
         let (first, end) = (left.first, left.end);
         self.counts.push((end - first) as i64);
         self.log_mass.push(left.log_mass);
-        if self.tokens.is_empty() {
-            let (logits, log_probs) = (Reals::of::<E>(), Reals::of::<E>());
-            self.tokens.push(Tokens { ids: Vec::new(), logits, log_probs });
-        }
-        let tokens = &mut self.tokens[0];
+        let tokens = &mut self.tokens;
+        tokens.prepare::<E>();
         let ids = &room.ids[first..end];
         tokens.ids.extend(ids.iter().map(|&id| id as i32));
         room.weighed.look(isa, &room.logits, first, left.temperature);

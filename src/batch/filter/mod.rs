@@ -1,11 +1,12 @@
 //! Rows through chains of filters, over the threads: [`row`] decides on one row,
 //! [`compact`] keeps what is left of all, [`dense`] writes it among what fills the rest,
-//! [`drawn`] draws from it.
+//! [`in_place`] where the logits are, [`drawn`] draws from it.
 
 mod compact;
 mod dense;
 mod drawn;
 mod gathered;
+mod in_place;
 mod row;
 mod whole;
 

@@ -9,9 +9,9 @@ use crate::filter::weighed::Weighed;
 use crate::filter::{Head, Short};
 use crate::row::part::{Kind, Part};
 use crate::row::read::Plan;
-use crate::select::Finish;
-use crate::simd::Isa;
+use crate::select::{Finish, Selection};
 use crate::simd::strided::StridedRows;
+use crate::simd::{Isa, Kernel, Simd};
 
 /// Tokens to look at first where a chain does not tell.
 const FEW: usize = 64;
@@ -37,8 +37,9 @@ pub(super) struct Room<E: Element> {
     swaps: Vec<Swap>,
     /// Largest logit, NaN if there is one.
     pub(super) largest: f64,
-    /// How much of the order the last row took.
+    /// How much of the order the last row took, and by how much that changes.
     looked_at: usize,
+    change: usize,
 }
 
 impl<E: Element> Default for Room<E> {
@@ -52,6 +53,7 @@ impl<E: Element> Default for Room<E> {
             swaps: Vec::new(),
             largest: f64::NAN,
             looked_at: FEW,
+            change: FEW,
         }
     }
 }
@@ -61,7 +63,11 @@ impl<E: Element> Room<E> {
     pub(super) fn filter(&mut self, isa: Isa, row: &StridedRows) -> Decided {
         let vocab = row.vocab();
         let (temperature, moments) = self.chain.first_look();
-        let guess = || (self.looked_at + self.looked_at / 4).max(FEW);
+        let guess = || {
+            // A little too much takes less time than a second look.
+            let more = (3 * self.change).clamp(self.looked_at / 32, self.looked_at / 4);
+            (self.looked_at + more).max(FEW)
+        };
         let mut k = self.chain.first_guess().unwrap_or_else(guess).clamp(1, vocab);
         let plan = if moments { Plan::Entropy } else { Plan::Weights };
         let part = read::<E>(isa, row, temperature, (plan, k), &mut self.rooms.own);
@@ -91,6 +97,8 @@ impl<E: Element> Room<E> {
             complete = take(isa, whole.workspace(), (k, vocab), logits, ids);
         };
         if let Decided::Left(left) = &decided {
+            let change = left.end.abs_diff(self.looked_at);
+            self.change = change.max(self.change - self.change / 8);
             self.looked_at = left.end;
             for &Swap { first, kept, end } in &*swaps {
                 ids[first..end].rotate_left(kept);
@@ -113,13 +121,26 @@ fn take<E: Element>(
     let Some(search) = workspace.searches.first_mut() else { return false };
     let selection = &mut search.selection;
     isa.run(Finish { selection: &mut *selection, by_index: false });
-    for (x, id) in selection.sorted() {
-        let x = x.to_f64();
-        if x == f64::NEG_INFINITY {
-            return true;
-        }
-        logits.push(x);
-        ids.push(id as u32);
+    let known = selection.above_infinity();
+    isa.run(Listed { selection, known, logits, ids });
+    known < k || k >= vocab
+}
+
+/// The first tokens of the order as a chain sees them.
+struct Listed<'a, R: Real> {
+    selection: &'a Selection<R>,
+    known: usize,
+    logits: &'a mut Vec<f64>,
+    ids: &'a mut Vec<u32>,
+}
+
+impl<R: Real> Kernel for Listed<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let sorted = || self.selection.sorted().take(self.known);
+        self.logits.extend(sorted().map(|(x, _)| x.to_f64()));
+        self.ids.extend(sorted().map(|(_, id)| id as u32));
     }
-    k >= vocab
 }

@@ -12,12 +12,12 @@ pub use gradient::KlGradient;
 
 use std::time::Instant;
 
-use super::tasks::{PATIENCE, in_tasks};
+use super::tasks::{PATIENCE, columns_in_tasks, in_tasks};
 use super::{Batch, PerRow, TASK_BYTES, Targets, threads_for};
 use crate::element::{Element, Float32, Float64, ForElement, for_element};
 use crate::error::Error;
+use crate::row::PairStatistic;
 use crate::row::blocks::CHUNK;
-use crate::row::{Columns, PairStatistic};
 use crate::simd::Isa;
 use crate::simd::strided::{StridedRows, TILE};
 use reader::PairReader;
@@ -121,20 +121,15 @@ impl<'a> Pairs<'a> {
         let groups_per_task = (task_bytes / (pair_bytes * group)).max(1);
         let tasks = groups.div_ceil(groups_per_task);
         let rows_per_task = groups_per_task * group;
-        let outputs = in_tasks(tasks, threads, interrupted, |task, buffers| {
+        columns_in_tasks(tasks, threads, interrupted, |task, buffers, output| {
             let first = task * rows_per_task;
             let end = p.rows().min(first + rows_per_task);
-            let mut output = T::Output::default();
             for first_row in (first..end).step_by(group) {
                 let work = reader.read::<C>(first_row, first_row + group < end, buffers)?;
-                reader.finish(&work, statistic, &mut output)?;
+                reader.finish(&work, statistic, output)?;
             }
-            Ok(output)
-        })?;
-        for output in outputs {
-            all.append(output?);
-        }
-        Ok(all)
+            Ok(())
+        })
     }
 }
 

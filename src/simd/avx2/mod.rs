@@ -33,8 +33,9 @@ pub(crate) use f32::F32;
 pub(crate) use f64::F64;
 
 define_token! {
-    /// Proof that AVX2, FMA and F16C are there.
-    Avx2: "avx2" "fma" "f16c"
+    /// Proof that AVX2, FMA and F16C are there, and what counts and finds bits, which every
+    /// processor with them has.
+    Avx2: "avx2" "fma" "f16c" "popcnt" "bmi1" "bmi2"
 }
 
 /// Eight bits patterns of bfloat16 pairs: the nearest ones to `even` and `odd`.
@@ -71,6 +72,24 @@ unsafe fn in_order_ps(even: __m256, odd: __m256) -> [__m256; 2] {
         [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)]
     })
 }
+
+/// The places of the bits that are set, of each byte that there is.
+const PLACES: [[u8; 8]; 256] = {
+    let mut places = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut place, mut count) = (0, 0);
+        while place < 8 {
+            if byte >> place & 1 == 1 {
+                places[byte][count] = place;
+                count += 1;
+            }
+            place += 1;
+        }
+        byte += 1;
+    }
+    places
+};
 
 impl Simd for Avx2 {
     type F32 = F32;
@@ -206,6 +225,25 @@ impl Simd for Avx2 {
             let [third, fourth] = in_order_ps(even.1, odd.1);
             [F32(first, second), F32(third, fourth)]
         })
+    }
+
+    #[inline(always)]
+    fn places(self, bits: u32, start: u32, places: &mut [u32]) -> usize {
+        assert!(places.len() >= 32, "there may be 32 places");
+        let mut count = 0;
+        for (byte, start) in bits.to_le_bytes().into_iter().zip((start..).step_by(8)) {
+            let own = &PLACES[usize::from(byte)];
+            // SAFETY: token as in `with_token`; eight bytes are read of an array of eight,
+            // and eight numbers are written behind those of the bytes before, eight each at
+            // most, where there is room for 32 by the assertion. Any alignment will do.
+            unsafe {
+                let own = _mm256_cvtepu8_epi32(_mm_loadl_epi64(own.as_ptr().cast()));
+                let own = _mm256_add_epi32(own, _mm256_set1_epi32(start as i32));
+                _mm256_storeu_si256(places.as_mut_ptr().add(count).cast(), own);
+            }
+            count += byte.count_ones() as usize;
+        }
+        count
     }
 
     #[inline(always)]

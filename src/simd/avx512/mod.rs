@@ -26,8 +26,9 @@ pub(crate) use f32::F32;
 pub(crate) use f64::F64;
 
 define_token! {
-    /// Proof that AVX-512 F, BW, DQ and VL are there.
-    Avx512: "avx512f" "avx512bw" "avx512dq" "avx512vl"
+    /// Proof that AVX-512 F, BW, DQ and VL are there, and what counts and finds bits, which
+    /// every processor with them has.
+    Avx512: "avx512f" "avx512bw" "avx512dq" "avx512vl" "popcnt" "bmi1" "bmi2"
 }
 
 impl Simd for Avx512 {
@@ -148,6 +149,25 @@ impl Simd for Avx512 {
                 F32(_mm512_permutex2var_ps(even.0, later, odd.0)),
             ]
         })
+    }
+
+    #[inline(always)]
+    fn places(self, bits: u32, start: u32, places: &mut [u32]) -> usize {
+        assert!(places.len() >= 32, "there may be 32 places");
+        let lowest = (bits & 0xffff).count_ones() as usize;
+        // SAFETY: token as in `with_token`; 16 numbers are written behind at most 16 others,
+        // and there is room for 32 by the assertion; `storeu` takes any alignment.
+        unsafe {
+            let own = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            let first = _mm512_add_epi32(own, _mm512_set1_epi32(start as i32));
+            let second = _mm512_add_epi32(first, _mm512_set1_epi32(16));
+            let at = places.as_mut_ptr().cast::<i32>();
+            let chosen = _mm512_maskz_compress_epi32(bits as u16, first);
+            _mm512_storeu_epi32(at, chosen);
+            let chosen = _mm512_maskz_compress_epi32((bits >> 16) as u16, second);
+            _mm512_storeu_epi32(at.add(lowest), chosen);
+        }
+        bits.count_ones() as usize
     }
 
     #[inline(always)]

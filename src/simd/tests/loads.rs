@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Random, lanes, same, sets};
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::{Isa, Kernel, Simd, fill};
 
 /// Which load.
 #[derive(Clone, Copy, Debug)]
@@ -298,6 +298,51 @@ fn stores_of_16_bits_round_to_nearest() {
                         }
                         None => assert!(value(code).is_nan(), "{isa:?} {load:?}: NaN"),
                     }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn places_are_those_of_the_bits_that_are_set() {
+    struct Check(Isa);
+    impl Kernel for Check {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let mut random = Random(5);
+            let single = (0..32).map(|bit| 1 << bit);
+            let others = (0..500).map(|_| random.bits() as u32 & random.bits() as u32);
+            for bits in
+                [0, u32::MAX, 0xffff, 0xffff_0000].into_iter().chain(single).chain(others)
+            {
+                let expected: Vec<u32> =
+                    (0..32).filter(|bit| bits >> bit & 1 == 1).map(|bit| bit + 1000).collect();
+                let mut room = [7; 40];
+                let count = simd.places(bits, 1000, &mut room);
+                assert_eq!(room[..count], expected, "{:?}: {bits:b}", self.0);
+                assert_eq!(room[32..], [7; 8], "{:?}: {bits:b}", self.0);
+            }
+        }
+    }
+    for isa in sets() {
+        isa.run(Check(isa));
+    }
+}
+
+#[test]
+fn room_is_filled_up_to_its_ends() {
+    for size in [2, 4, 8] {
+        let cell: Vec<u8> = (1..=size as u8).collect();
+        for first in 0..65 {
+            for cells in [0, 1, 3, 16, 17, 100] {
+                let end = first + cells * size;
+                for fill in [fill::with, fill::around_cache] {
+                    let mut room = vec![0; end + 5];
+                    fill(&mut room[first..end], &cell);
+                    let expected = [vec![0; first], cell.repeat(cells), vec![0; 5]].concat();
+                    assert_eq!(room, expected, "{cells} of {size} at {first}");
                 }
             }
         }

