@@ -3,10 +3,11 @@
 from types import ModuleType
 from typing import Any
 
+import logitkit
 import ml_dtypes
 import numpy as np
 import pytest
-from logitkit import steps
+from logitkit import reference, steps
 from logitkit.steps import XTC, MinP, Step, Temperature, TopK, TopP
 
 NAN, INF = np.nan, np.inf
@@ -126,6 +127,20 @@ def test_out_and_in_place(implementation: ModuleType) -> None:
     np.testing.assert_array_equal(logits, expected)
 
 
+@pytest.mark.parametrize(
+    "keywords", [{"top_k": 3}, {"top_k": 3, "temperature": 0.5}, {"min_p": 0.01}]
+)
+def test_dense_results_larger_than_caches(keywords: dict[str, Any]) -> None:
+    """They are filled around the cache where few tokens of a row are left."""
+    logits = np.random.default_rng(4).standard_normal((520, 32_800), np.float32)
+    expected = logitkit.candidates(logits, **keywords).to_dense()
+    out = np.empty_like(logits)
+    logitkit.filter_logits(logits, **keywords, out=out)
+    np.testing.assert_array_equal(out, expected)
+    logitkit.filter_logits(logits, **keywords, out=logits)
+    np.testing.assert_array_equal(logits, expected)
+
+
 @pytest.mark.parametrize("fill", [-INF, 0.0, -1e4, NAN])
 def test_fill(implementation: ModuleType, fill: float) -> None:
     mask = implementation.candidates(LOGITS, min_p=0.3).mask()
@@ -150,6 +165,21 @@ def test_invalid_rows_are_marked(implementation: ModuleType, keywords: dict[str,
     np.testing.assert_array_equal(kept.log_probs, good.log_probs)
     dense = implementation.filter_logits(BAD, on_invalid="mark", fill=-9, **keywords)
     assert (dense[[0, 2, 3]] == -9).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("valid", [slice(0, 500), slice(500, 1000), slice(3500, None)])
+def test_tasks_of_invalid_rows_lose_nothing(dtype: Any, threads: int, valid: slice) -> None:
+    """Rows enough for many tasks, of most of which nothing is left."""
+    logits = np.full((4000, 512), NAN, dtype)
+    logits[valid] = np.random.default_rng(3).standard_normal(logits[valid].shape)
+    kept = logitkit.candidates(logits, top_k=3, on_invalid="mark", threads=threads)
+    good = reference.candidates(logits[valid], top_k=3)
+    assert kept.valid.nonzero()[0].tolist() == list(range(4000))[valid]
+    np.testing.assert_array_equal(kept.ids, good.ids)
+    np.testing.assert_array_equal(kept.logits, good.logits)
+    np.testing.assert_allclose(kept.log_probs, good.log_probs, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,9 @@ impl Columns for Reals {
         match (self, later) {
             (Reals::Narrow(all), Reals::Narrow(later)) => Columns::append(all, later),
             (Reals::Wide(all), Reals::Wide(later)) => Columns::append(all, later),
-            // Nothing is in it yet.
-            (all, later) => std::mem::swap(all, later),
+            // One of them has had no rows: nothing is in it, and its type says nothing.
+            (all @ Reals::Narrow(_), later) => std::mem::swap(all, later),
+            (Reals::Wide(_), Reals::Narrow(_)) => {}
         }
     }
 
@@ -155,6 +156,8 @@ impl Kept {
         room: &mut Room<E>,
         decided: Decided,
     ) {
+        // Whatever becomes of the row, so that all that has rows has the type of their results.
+        self.tokens.prepare::<E>();
         self.largest.push(room.largest);
         let Decided::Left(left) = decided else {
             self.counts.push(0);
@@ -168,7 +171,6 @@ impl Kept {
         self.counts.push((end - first) as i64);
         self.log_mass.push(left.log_mass);
         let tokens = &mut self.tokens;
-        tokens.prepare::<E>();
         let ids = &room.ids[first..end];
         tokens.ids.extend(ids.iter().map(|&id| id as i32));
         room.weighed.look(isa, &room.logits, first, left.temperature);
