@@ -24,7 +24,7 @@ pub use weights::{of_weights, of_weights_in_pairs};
 use std::sync::Mutex;
 
 use reader::Reader;
-use tasks::columns_in_tasks;
+use tasks::{columns_in_tasks, locked};
 
 use crate::element::Element;
 use crate::error::Error;
@@ -189,7 +189,7 @@ impl<'a> Batch<'a> {
             (0..tasks).map(|_| Mutex::new(top.take(rows_per_task, lane_size))).collect();
         columns_in_tasks(tasks, threads, interrupted, |task, workspace, output| {
             // Each is locked once, by the thread that has the task.
-            let mut top = tops[task].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut top = locked(&tops[task]);
             let first = task * rows_per_task;
             let end = self.rows.rows().min(first + rows_per_task);
             for first_row in (first..end).step_by(group) {

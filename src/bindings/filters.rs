@@ -59,11 +59,11 @@ impl ForElement for Compact<'_> {
 type Array<'py> = Bound<'py, PyAny>;
 
 /// Ids, logits and log-probabilities.
-type Kinds<'py> = (Array<'py>, Array<'py>, Array<'py>);
+type TokenColumns<'py> = (Array<'py>, Array<'py>, Array<'py>);
 
 /// Counts; the tokens; for each row the mass and the largest logit; the rows that are not
 /// decided.
-type Columns<'py> = (Array<'py>, Kinds<'py>, Array<'py>, Array<'py>, Array<'py>);
+type Columns<'py> = (Array<'py>, TokenColumns<'py>, Array<'py>, Array<'py>, Array<'py>);
 
 /// See the function of this name in Python.
 #[pyfunction]

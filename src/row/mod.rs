@@ -61,9 +61,9 @@ pub use total_variation::TotalVariation;
 pub use varentropy::Varentropy;
 
 use part::Part;
+pub use read::Plan;
 
 use crate::simd::pages;
-pub use read::Plan;
 
 /// A row that has been read.
 pub struct Row<'a> {

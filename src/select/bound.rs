@@ -18,17 +18,16 @@ pub(crate) struct Bound<R> {
 /// The maxima to count in for a bound that about 1.07 `k` logits reach.
 const MAXIMA_PER_PICK: usize = 8;
 
-/// Of more logits than this it is estimated how many groups hold them.
-const MANY: usize = 500;
+/// Of so many logits and more it is estimated how many groups hold them.
+pub(crate) const MANY: usize = 500;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search<R> {
     pub(crate) k: usize,
-    /// Logits of a group.
-    pub(crate) step: usize,
-    /// Whether fewer than `k` logits may reach the bound in a row made for it.
-    pub(crate) estimated: bool,
+    /// Logits of a group, if it may be estimated how many groups hold the `k` largest: then
+    /// fewer than `k` may reach the bound, in a row made for it.
+    pub(crate) group: Option<usize>,
     /// What is not above it is of no interest.
     pub(crate) floor: Option<R>,
     /// Near this one the search begins.
@@ -36,18 +35,15 @@ pub(crate) struct Search<R> {
 }
 
 impl<R> Search<R> {
-    /// How many groups hold the `k` largest of `len` logits, if there are many and they
-    /// stand about as chance has it: thousands share their groups, so that a bound which
-    /// as many maxima exceed would let half as much again through. Where they stand closer
-    /// together there are more of them in as many groups.
+    /// How many groups hold the `k` largest of `len` logits if they stand about as chance
+    /// has it: thousands share their groups, so that a bound which as many maxima exceed
+    /// would let half as much again through. Where they stand closer together there are
+    /// more of them in as many groups.
     fn groups(&self, len: usize) -> Option<usize> {
-        let k = self.k as f64;
-        let share = (k + 2.0 * k.sqrt()) / len as f64;
-        if !self.estimated || self.floor.is_some() || self.k < MANY || share >= 1.0 {
-            return None;
-        }
-        let held = 1.0 - (1.0 - share).powi(self.step as i32);
-        Some((held * (len / self.step) as f64) as usize)
+        let (group, k) = (self.group?, self.k as f64);
+        let share = ((k + 2.0 * k.sqrt()) / len as f64).min(1.0);
+        let held = 1.0 - (1.0 - share).powi(group as i32);
+        Some((held * (len / group) as f64) as usize)
     }
 }
 
@@ -97,7 +93,7 @@ pub(crate) fn of_steps<S: Simd, E: Element>(
     k: usize,
 ) -> Bound<E::Lane> {
     let (floor, guess) = (Some(bound.value), bound.value);
-    let search = Search { k, step: 1, estimated: false, floor, guess };
+    let search = Search { k, group: None, floor, guess };
     let better = bisect::<S, E>(simd, [steps, &[]], search);
     if better.value == bound.value { bound } else { better }
 }

@@ -150,9 +150,9 @@ impl<E: Element> Kernel for Settle<'_, E> {
         selection.found.reserve(selection.k.min(self.span.len));
         let (span, k, floor) = (&self.span, selection.k, selection.floor);
         let step = sketch::step_for(k);
-        let mut estimated = true;
+        let mut group = (k >= bound::MANY && floor.is_none()).then_some(step);
         let bound = loop {
-            let search = bound::Search { k, step, estimated, floor, guess: selection.guess };
+            let search = bound::Search { k, group, floor, guess: selection.guess };
             let (maxima, scratch) = (&selection.maxima, &mut selection.scratch);
             let bound = bound::of_span::<S, E>(simd, span, maxima, scratch, search);
             if floor.is_none() {
@@ -171,12 +171,11 @@ impl<E: Element> Kernel for Settle<'_, E> {
                 scratch,
             }
             .run(simd);
-            let enough = selection.found.len() - before >= k.min(span.len);
-            if enough || floor.is_some() || !estimated {
+            if group.is_none() || selection.found.len() - before >= k.min(span.len) {
                 break bound;
             }
             selection.found.truncate(before);
-            estimated = false;
+            group = None;
         };
         selection.maxima.clear();
         // All found in this span reach the bound.

@@ -6,10 +6,8 @@ use super::packed::Packed;
 const FEW: usize = 192;
 /// Bits that one pass of the distribution looks at, at most.
 const DIGIT: u32 = 10;
-/// Passes whose digits are counted together.
-const TOGETHER: usize = 2;
-/// Bits below these passes say little of where an item stands.
-const BITS: u32 = TOGETHER as u32 * DIGIT;
+/// Passes; the bits below them say little of where an item stands.
+const PASSES: usize = 2;
 
 /// Sorts `items`; `spare` is room for as many.
 ///
@@ -32,14 +30,14 @@ pub(crate) fn sort<P: Packed>(items: &mut Vec<P>, spare: &mut Vec<P>) {
         last = last.max(descent);
     }
     let bits = u64::BITS - (last - first).leading_zeros();
-    let dropped = bits.saturating_sub(BITS);
-    let width = (bits - dropped).div_ceil(TOGETHER as u32);
+    let dropped = bits.saturating_sub(PASSES as u32 * DIGIT);
+    let width = (bits - dropped).div_ceil(PASSES as u32);
     let leading = |item: &P| (item.descent() - first) >> dropped;
     let digit =
         |item: &P, pass: u32| (leading(item) >> (pass * width) & ((1 << width) - 1)) as usize;
     spare.clear();
     spare.resize(items.len(), P::default());
-    let mut places = [[0_u32; 1 << DIGIT]; TOGETHER];
+    let mut places = [[0_u32; 1 << DIGIT]; PASSES];
     for item in &*items {
         for (pass, places) in (0..).zip(&mut places) {
             places[digit(item, pass)] += 1;
@@ -62,7 +60,7 @@ pub(crate) fn sort<P: Packed>(items: &mut Vec<P>, spare: &mut Vec<P>) {
         std::mem::swap(items, spare);
     }
     if !items.is_sorted() {
-        let is_open = |a: &P, b: &P| leading(a) == leading(b);
-        items.chunk_by_mut(is_open).for_each(<[P]>::sort_unstable);
+        let is_tied = |a: &P, b: &P| leading(a) == leading(b);
+        items.chunk_by_mut(is_tied).for_each(<[P]>::sort_unstable);
     }
 }

@@ -22,11 +22,13 @@ pub(crate) fn make_room<T>(all: &mut Vec<T>, more: usize) {
     }
 }
 
-/// Has room for so many times what is there and some more, if that is much and the system
-/// has it.
+/// Has room for so many times what is there, and then some more, if that is much and the
+/// system has it.
 pub(crate) fn expect<T>(all: &mut Vec<T>, times: usize) {
     let wanted = all.len().saturating_mul(times);
-    is_moved(all, wanted.saturating_add(wanted / 8));
+    if wanted > all.capacity() {
+        is_moved(all, wanted.saturating_add(wanted / 8));
+    }
 }
 
 /// Moves what is there to a larger room, whose pages nothing has touched yet. To let it grow

@@ -9,7 +9,10 @@ use crate::error::Error;
 use crate::filter::chain::Left;
 use crate::row::Columns;
 use crate::simd::strided::StridedRows;
-use crate::simd::{Isa, fill};
+use crate::simd::{Isa, Kernel, Simd, fill};
+
+/// Of a word of a mask.
+const BITS: usize = u32::BITS as usize;
 
 /// What is left of a row.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +21,7 @@ enum Which {
     Listed(usize),
     /// Those whose bits are set: one for each token takes less memory than many ids.
     Masked,
-    /// It is not decided.
+    /// It stays what it was.
     Unknown,
 }
 
@@ -29,7 +32,7 @@ struct Plan {
     /// For each row, with its temperature at the end of the chain.
     which: Vec<(Which, f64)>,
     ids: Vec<u32>,
-    masks: Vec<u64>,
+    masks: Vec<u32>,
 }
 
 impl Columns for Plan {
@@ -49,12 +52,27 @@ impl Plan {
             Which::Listed(ids.len())
         } else {
             let begin = self.masks.len();
-            self.masks.resize(begin + vocab.div_ceil(64), 0);
+            self.masks.resize(begin + vocab.div_ceil(BITS), 0);
             let mask = &mut self.masks[begin..];
-            ids.iter().for_each(|id| mask[*id as usize / 64] |= 1 << (id % 64));
+            ids.iter().for_each(|&id| mask[id as usize / BITS] |= 1 << (id as usize % BITS));
             Which::Masked
         };
         self.which.push((which, left.temperature));
+    }
+
+    /// Where the ids and the bits of each row begin.
+    fn begins(&self, vocab: usize) -> Vec<(usize, usize)> {
+        let mut next = (0, 0);
+        let mut begin = |(which, _): &(Which, f64)| {
+            let own = next;
+            match which {
+                Which::Listed(count) => next.0 += count,
+                Which::Masked => next.1 += vocab.div_ceil(BITS),
+                Which::Unknown => {}
+            }
+            own
+        };
+        self.which.iter().map(&mut begin).collect()
     }
 }
 
@@ -99,15 +117,15 @@ impl DenseFilter<'_> {
         let begins = plan.begins(vocab);
         let write = |index: usize, out: &mut [u8], taken: &mut Taken, _: &mut ()| {
             let ((which, temperature), (id, word)) = (plan.which[index], begins[index]);
-            taken.ids.clear();
             let around_cache = match which {
                 Which::Listed(count) => {
+                    taken.ids.clear();
                     taken.ids.extend_from_slice(&plan.ids[id..id + count]);
                     is_large
                 }
                 Which::Masked => {
-                    let mask = &plan.masks[word..word + vocab.div_ceil(64)];
-                    list_bits(mask, &mut taken.ids);
+                    let mask = &plan.masks[word..word + vocab.div_ceil(BITS)];
+                    isa.run(ListBits { mask, places: &mut taken.ids });
                     false
                 }
                 Which::Unknown => return Ok(()),
@@ -121,30 +139,23 @@ impl DenseFilter<'_> {
     }
 }
 
-impl Plan {
-    /// Where the ids and the bits of each row begin.
-    fn begins(&self, vocab: usize) -> Vec<(usize, usize)> {
-        let mut next = (0, 0);
-        let mut begin = |(which, _): &(Which, f64)| {
-            let own = next;
-            match which {
-                Which::Listed(count) => next.0 += count,
-                Which::Masked => next.1 += vocab.div_ceil(64),
-                Which::Unknown => {}
-            }
-            own
-        };
-        self.which.iter().map(&mut begin).collect()
-    }
+/// Lists the places of the bits that are set, in order.
+struct ListBits<'a> {
+    mask: &'a [u32],
+    places: &'a mut Vec<u32>,
 }
 
-/// Adds the places of the bits that are set, in order.
-fn list_bits(mask: &[u64], places: &mut Vec<u32>) {
-    for (start, &word) in (0..).step_by(64).zip(mask) {
-        let mut bits = word;
-        while bits != 0 {
-            places.push(start + bits.trailing_zeros());
-            bits &= bits - 1;
+impl Kernel for ListBits<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { mask, places } = self;
+        places.resize((mask.len() + 1) * BITS, 0);
+        let mut count = 0;
+        for (start, &bits) in (0..).step_by(BITS).zip(mask) {
+            count += simd.places(bits, start, &mut places[count..]);
         }
+        places.truncate(count);
     }
 }
