@@ -101,6 +101,14 @@ pub(crate) struct Factors<V> {
     f: V,
 }
 
+impl<V: Copy> Factors<V> {
+    /// Of a weight of 0.
+    #[inline(always)]
+    pub(crate) fn none(zero: V) -> Self {
+        Self { power: zero, f: zero }
+    }
+}
+
 impl<V: Lanes<Scalar: Real>> Weigher<V> {
     /// Weights with this rate (`log2(e) / temperature`, > 0) and reference (a
     /// whole number, at most `LIMIT` in magnitude).

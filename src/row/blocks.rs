@@ -28,6 +28,9 @@ pub(crate) type Scratch = [u8; BLOCK * 8];
 /// way: entropy took 13.6 microseconds for a row of 128,256 in place of 14.1.
 const PAIRS_AT_A_TIME: usize = 2;
 
+/// Registers of a turn.
+pub(crate) const TURN: usize = 2 * PAIRS_AT_A_TIME;
+
 /// Up to [`BLOCK`] elements, filled up to whole registers with -inf.
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {

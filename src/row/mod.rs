@@ -1,9 +1,9 @@
 //! Statistics of a row: one file each, over one shared way of reading it.
 //!
-//! [`blocks`] cuts a row up, [`moments`] does the arithmetic on a block,
-//! [`accumulator`] carries it from block to block, [`part`] is what is known at
-//! the end and merges, [`read`] runs that over a chunk. A statistic is a [`Plan`]
-//! (what must be known) and a formula on the merged part.
+//! [`blocks`] cuts a row up, [`moments`] does the arithmetic on a block, [`scan`] all
+//! that takes none, [`accumulator`] carries it from block to block, [`part`] is what is
+//! known at the end and merges, [`read`] runs that over a chunk. A statistic is a
+//! [`Plan`] (what must be known) and a formula on the merged part.
 //!
 //! Divergences have two rows: [`pair`] is how they follow from sums over both; its
 //! files make these on a block and run that over a chunk.
@@ -29,6 +29,7 @@ pub(crate) mod rank;
 pub(crate) mod read;
 pub(crate) mod renyi_divergence;
 pub(crate) mod scaling;
+pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod softmax;
 pub(crate) mod token_stats;

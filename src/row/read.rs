@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::accumulator::Accumulator;
 use super::blocks::{BLOCK, Block, CHUNK, Scratch};
-use super::moments::{count_greater, count_greater_first, has_nan};
 use super::part::Part;
+use super::scan::{count_greater, count_greater_first, has_nan};
 use super::search::Search;
 use crate::element::{Element, Real, Vector};
 use crate::select::Span;

@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Weigher, may_saturate};
 use crate::row::blocks::{BLOCK, Block, Scratch};
-use crate::row::moments::{Frame, Sums, has_nan, largest, moments};
+use crate::row::moments::{Frame, Sums, moments};
 use crate::row::scaling::{Scaling, Shifter};
+use crate::row::scan::{has_nan, largest};
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// How far exponents may lie above the reference.

@@ -41,7 +41,7 @@ pub(crate) fn sketch<S: Simd, E: Element, const FIRST: bool>(
         let mut max = [least; 2];
         for pair in step.chunks_exact(E::PAIR * E::SIZE) {
             if FIRST {
-                ahead::prefetch(simd, pair);
+                ahead::prefetch_light(simd, pair);
             }
             let [x0, x1] = E::load_pair(simd, pair);
             max = [x0.max(max[0]), x1.max(max[1])];

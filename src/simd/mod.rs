@@ -110,6 +110,9 @@ pub trait Lanes: Copy {
     const LEN: usize;
     /// Whether [`Self::saturating_power_of_eighths`] saturates.
     const SATURATES: bool = false;
+    /// Whether there are registers enough for passes with long chains of operations to
+    /// leave a few of them half done, until the next few are as far.
+    const WAITS: bool = false;
 
     /// The same value in every lane.
     fn splat(simd: Self::Simd, value: Self::Scalar) -> Self;

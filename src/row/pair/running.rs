@@ -23,8 +23,8 @@ use super::{PairSums, Terms, surplus_of_log};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::Exp2;
 use crate::row::blocks::{BLOCK, Block};
-use crate::row::moments::{has_nan, largest};
 use crate::row::scaling::PLAIN_TEMPERATURES;
+use crate::row::scan::{has_nan, largest};
 use crate::simd::{Kernel, Simd};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;

@@ -25,7 +25,7 @@ use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{Excess, NARROW};
 use crate::row::blocks::{Block, halves};
-use crate::row::moments;
+use crate::row::{moments, scan};
 use crate::simd::{Lanes, Simd, ahead};
 
 /// [`Terms::Distance`](super::Terms::Distance) as a parameter of passes.
@@ -181,7 +181,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     let largest = if watches {
         Some(largest.largest().to_f64())
     } else if FIRST && (mass.is_nan() || mass >= headroom::<C::Lane>().exp2()) {
-        Some(moments::largest::<S, C, false>(simd, Block { bytes: p, start: 0 }).to_f64())
+        Some(scan::largest::<S, C, false>(simd, Block { bytes: p, start: 0 }).to_f64())
     } else {
         None
     };
