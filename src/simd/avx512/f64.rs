@@ -17,6 +17,7 @@ impl Lanes for F64 {
     type Counter = __m512i;
     const LEN: usize = 8;
     const SATURATES: bool = true;
+    const WAITS: bool = true;
 
     #[inline(always)]
     fn splat(_: Avx512, value: f64) -> Self {
