@@ -80,8 +80,6 @@ pub(crate) fn moments<
     block: Block,
     frame: &Frame<Vector<E, S>>,
 ) -> Sums {
-    let weighs_instead = SATURATE && <Vector<E, S> as Lanes>::SATURATES;
-    let watches = !BELOW && !weighs_instead;
     let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
     let none = Tally { weight: zero, first: zero, second: zero };
     let mut total = none;
@@ -122,10 +120,10 @@ pub(crate) fn moments<
         above: false,
         greater: if COUNT { Vector::<E, S>::counted(state.greater) } else { 0 },
     };
-    if watches {
+    if watches::<Vector<E, S>, BELOW, SATURATE>() {
         sums.largest = state.max.any_ge(frame.max).then(|| state.max.largest().to_f64());
         sums.above = state.max.any_ge(frame.threshold);
-    } else if weighs_instead {
+    } else if !BELOW {
         // Of NaN nothing is known.
         let nan = sums.weight.is_nan();
         sums.above = nan || sums.weight >= frame.threshold_weight;
@@ -143,6 +141,12 @@ pub(crate) fn moments<
 pub(crate) const fn nothing<R: Real>() -> f64 {
     let exponent = R::LEAST as i64 + BLOCK.ilog2() as i64 + 1;
     f64::from_bits(((exponent + 1023) as u64) << 52)
+}
+
+/// Whether a pass finds the largest logit along with the sums.
+#[inline(always)]
+const fn watches<V: Lanes, const BELOW: bool, const SATURATE: bool>() -> bool {
+    !(BELOW || SATURATE && V::SATURATES)
 }
 
 /// Registers of a pass.
@@ -184,7 +188,7 @@ fn turn<
     for (pair, waiting) in pairs.zip(state.waiting.chunks_exact_mut(2)) {
         for (x, waiting) in E::load_pair(simd, pair).into_iter().zip(waiting) {
             let weighed = weigh::<_, MOMENTS, BELOW, SHIFTED, SATURATE>(x, frame);
-            if !(BELOW || SATURATE && Vector::<E, S>::SATURATES) {
+            if watches::<Vector<E, S>, BELOW, SATURATE>() {
                 state.max = x.max(state.max);
             }
             if COUNT {

@@ -41,7 +41,8 @@ pub(super) fn keeps_up() -> bool {
 /// Whether a register is [scaled by powers of two](super::Lanes::SATURATES) as quickly as
 /// it is multiplied. Zen 5 has one unit for it, which two more operations of integers are
 /// no slower than: entropy takes 10.8 microseconds for a row in its cache in place of 12.3.
-/// Zen 4 takes any two operations for a register: there it is 21.7 in place of 22.9.
+/// Zen 4 takes two cycles for any operation on such a register: there fewer of them make it
+/// 21.7 in place of 22.9.
 #[inline(always)]
 pub(crate) fn scales_in_one() -> bool {
     SCALES_IN_ONE.load(Ordering::Relaxed)
