@@ -56,7 +56,8 @@ impl<E: Element> Kernel for SumTail<'_, E> {
                 scratch[..bytes.len()].copy_from_slice(bytes);
                 Block::padded::<E>(&mut scratch, bytes.len() / E::SIZE, 0)
             };
-            sum += moments::<S, E, 0, false, true, false, false>(simd, block, &frame).weight;
+            sum += moments::<S, E, 0, false, true, false, false>(simd, block, &frame, None)
+                .weight;
         }
         Some(sum * (reference - exponent).exp2())
     }

@@ -29,12 +29,12 @@
 //! registers from block to block and to add them up only where that decides something.
 //!
 //! # Domain
-//! Logits more than 103 nats below the maximum (32-bit lanes) count as that far below
+//! Logits more than 101 nats below the maximum (32-bit lanes) count as that far below
 //! it, and blocks of nothing else as nothing: an entropy of 1e-30 has all its digits,
 //! one below 1e-40 is 0.
 
 use super::blocks::{BLOCK, Block, CHUNK};
-use super::moments::{Frame, Sums, moments};
+use super::moments::{Aside, Frame, Sums, moments};
 use super::part::Part;
 use super::scaling::{Scaling, Shift, Shifter};
 use super::scan::{count_greater, has_nan, largest, locate};
@@ -43,7 +43,7 @@ use crate::math::exp2::{Exp2, Weigher, may_saturate};
 use crate::simd::{Lanes, Simd};
 
 /// How far the reference is put below the first maximum: the least weight, which
-/// stands for all that are less, is then 2^-149 of it, or less.
+/// stands for all that are less, is then 2^-147 of it, or less.
 const DEPTH: f64 = 24.0;
 
 /// What a sum of weights is at least, relative to the largest of them, as computed.
@@ -68,6 +68,7 @@ pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     /// All of the above, as the passes use it.
     frame: Frame<Vector<E, S>>,
     threshold: f64,
+    aside: Aside<Vector<E, S>>,
     sums: Sums,
     /// Logits equal to the maximum.
     count: u64,
@@ -107,6 +108,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
                 shifter: Shifter::new(simd, shift),
             },
             threshold: threshold.to_f64(),
+            aside: Aside::new(zero),
             sums: Sums::default(),
             count: 0,
             argmax: 0,
@@ -167,8 +169,11 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
 
     /// The sums of a block on the supposition that it is below the maximum.
     #[inline(always)]
-    fn sums<const COUNT: bool, const SATURATE: bool>(&self, block: Block) -> Sums {
-        moments::<S, E, MOMENTS, COUNT, false, false, SATURATE>(self.simd, block, &self.frame)
+    fn sums<const COUNT: bool, const SATURATE: bool>(&mut self, block: Block) -> Sums {
+        let Self { simd, frame, aside, .. } = self;
+        let puts_aside = MOMENTS > 1 && <Vector<E, S> as Lanes>::PUTS_ASIDE;
+        let aside = puts_aside.then_some(aside);
+        moments::<S, E, MOMENTS, COUNT, false, false, SATURATE>(*simd, block, frame, aside)
     }
 
     /// Whether most blocks hold a logit above the threshold, so that counting
@@ -217,12 +222,14 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
                     self.simd,
                     block,
                     &self.frame,
+                    None,
                 )
             } else {
                 moments::<S, E, MOMENTS, false, true, false, false>(
                     self.simd,
                     block,
                     &self.frame,
+                    None,
                 )
             };
             if !(again && self.is_unbalanced(&sums)) {

@@ -41,8 +41,9 @@ pub(crate) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Fills the first `len` elements of `scratch` up to whole registers.
-    #[inline(always)]
+    /// Fills the first `len` elements of `scratch` up to whole registers. Not inlined: loops
+    /// over blocks of which the last alone is filled would prepare for it at every one.
+    #[inline(never)]
     pub(crate) fn padded<E: Element>(scratch: &'a mut [u8], len: usize, start: usize) -> Self {
         let end = len.next_multiple_of(PAIRS_AT_A_TIME * E::PAIR);
         for cell in scratch[len * E::SIZE..end * E::SIZE].chunks_exact_mut(E::SIZE) {

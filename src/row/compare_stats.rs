@@ -72,12 +72,15 @@ impl PairStatistic for CompareStats {
         output.same_argmax.push(ordered && p.argmax == q.argmax);
         output.valid.push(pair.valid);
         let [t, u] = pair.temperatures;
+        // The sums of both rows' differences tell the distance of their log-sum-exps better
+        // than these do.
+        let alignment = pair.alignment.map(|alignment| alignment.corrected(&pair.sums));
         for target in pair.target_logits {
             let of_p = log_prob(p, t, target.map(|logits| logits[0]));
             let of_q = log_prob(q, u, target.map(|logits| logits[1]));
             output.p_log_prob.push(of_p * self.scale);
             output.q_log_prob.push(of_q * self.scale);
-            output.delta_prob.push(match (&pair.alignment, target) {
+            output.delta_prob.push(match (&alignment, target) {
                 (Some(alignment), Some([x, y])) => {
                     let [_, ratio] = alignment.log_ratio(*x, *y);
                     // Of nearly equal models the probabilities themselves would cancel.

@@ -4,9 +4,8 @@
 //! # Method
 //! The row's sums are known in `f64`, so a probability is one more weight times one
 //! factor: `p = 2^(x * rate - N) * 2^(N - lse log2(e))`, `N` a whole number. Nothing is
-//! exponentiated that has been rounded as `x - lse` would be. Its error is relative,
-//! 4 ulp at most; probabilities below 2^-125 (2^-1021) are 0. A log-probability is
-//! `(x - max) / T - ln A`, two terms of one sign.
+//! exponentiated that has been rounded as `x - lse` would be. Its error is relative, 4 ulp
+//! at most; probabilities below 2^-123 (2^-1021) are 0. A log-probability is `(x - max) / T - ln A`, two terms of one sign.
 //!
 //! The second reading finds the row in the cache. Where the row is written over itself
 //! a block goes through scratch space first. Asking for the next row meanwhile was

@@ -115,8 +115,8 @@ fn sums_about<S: Simd, E: Element>(
     reference: f64,
 ) -> Sums {
     if may_saturate::<E::Lane>(reference) {
-        moments::<S, E, 0, false, false, false, true>(simd, block, frame)
+        moments::<S, E, 0, false, false, false, true>(simd, block, frame, None)
     } else {
-        moments::<S, E, 0, false, false, false, false>(simd, block, frame)
+        moments::<S, E, 0, false, false, false, false>(simd, block, frame, None)
     }
 }

@@ -106,16 +106,27 @@ pub trait Lanes: Copy {
     type Mask: Copy;
     /// A whole number for each lane.
     type Counter: Copy;
+    /// Powers that are looked up.
+    type Powers: Copy;
     /// Number of lanes.
     const LEN: usize;
-    /// Whether [`Self::saturating_power_of_eighths`] saturates.
+    /// Whether powers [saturate](Self::saturating_power_of_eighths).
     const SATURATES: bool = false;
     /// Whether there are registers enough for passes with long chains of operations to
     /// leave a few of them half done, until the next few are as far.
     const WAITS: bool = false;
+    /// Whether there are too few registers for such passes to have both their constants and
+    /// all their sums at hand: they put weights aside then, and sum them in a loop of its own.
+    const PUTS_ASIDE: bool = false;
 
     /// The same value in every lane.
     fn splat(simd: Self::Simd, value: Self::Scalar) -> Self;
+    /// A value that is the same in every lane, as the compiler is to know it: where a
+    /// register is two, one of them will do.
+    #[inline(always)]
+    fn uniform(self) -> Self {
+        self
+    }
     /// `self + b`
     fn add(self, b: Self) -> Self;
     /// `self - b`
@@ -139,17 +150,33 @@ pub trait Lanes: Copy {
     /// must be a normal number; other arguments give anything.
     fn power_of_eighths(self) -> Self;
     /// As [`Self::power_of_eighths`], where `self = 1.5 * 2^20 - r + eighths` and
-    /// `scaled_powers` is that of `2^-r`. If the set [saturates](Self::SATURATES), a
-    /// power that is too large is +inf, and that of NaN is NaN.
+    /// `powers` are [`Self::scaled_eighths`] of `2^-r`. If the set
+    /// [saturates](Self::SATURATES), a power that is too large is +inf, and that of NaN is
+    /// NaN.
     #[inline(always)]
-    fn saturating_power_of_eighths(self, _eighths: Self, _scaled_powers: Self) -> Self {
+    fn saturating_power_of_eighths(self, _eighths: Self, _powers: Self::Powers) -> Self {
         self.power_of_eighths()
     }
-    /// `2^(i / 8) * scale` in lane `i`, counted modulo 8, where
-    /// [`Self::saturating_power_of_eighths`] has a use for it.
+    /// The powers by the last bits of `k`, times `scale`.
+    fn scaled_eighths(simd: Self::Simd, scale: Self::Scalar) -> Self::Powers;
+    /// `LEADING * 2^(k / STEPS)`, where `k` stands in the low bits of
+    /// `self = STEPS_MAGIC + k / STEPS`, with the constants that
+    /// [`Exp2`](crate::math::exp2::Exp2) has for the type; those of a type without shorter
+    /// steps are eighths. The same holds for the result as for eighths.
     #[inline(always)]
-    fn scaled_powers(simd: Self::Simd, scale: Self::Scalar) -> Self {
-        Self::splat(simd, scale)
+    fn power_of_steps(self) -> Self {
+        self.power_of_eighths()
+    }
+    /// As [`Self::power_of_steps`], where `self = STEPS_MAGIC - r + k / STEPS`,
+    /// `exponent = k / STEPS - OFFSET` and `powers` are [`Self::scaled_steps`] of `2^-r`.
+    #[inline(always)]
+    fn saturating_power_of_steps(self, _exponent: Self, _powers: Self::Powers) -> Self {
+        self.power_of_steps()
+    }
+    /// The powers by the last bits of `k`, times `scale`.
+    #[inline(always)]
+    fn scaled_steps(simd: Self::Simd, scale: Self::Scalar) -> Self::Powers {
+        Self::scaled_eighths(simd, scale)
     }
     /// Lanes that are not `>= bound`; NaN counts as such.
     fn not_ge(self, bound: Self) -> Self::Mask;

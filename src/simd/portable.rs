@@ -166,6 +166,7 @@ macro_rules! lanes {
         type Scalar = $scalar;
         type Mask = [$bits; $len];
         type Counter = [$bits; $len];
+        type Powers = ();
         const LEN: usize = $len;
 
         #[inline(always)]
@@ -222,6 +223,8 @@ macro_rules! lanes {
             }))
         }
         #[inline(always)]
+        fn scaled_eighths(_: Portable, _: $scalar) {}
+        #[inline(always)]
         fn not_ge(self, bound: Self) -> Self::Mask {
             array(|i| if self.0[i] >= bound.0[i] { 0 } else { $bits::MAX })
         }
@@ -277,6 +280,14 @@ macro_rules! lanes {
 
 impl Lanes for F32 {
     lanes!(f32, u32, 16, 23, powers::F32);
+
+    #[inline(always)]
+    fn power_of_steps(self) -> Self {
+        Self(array(|lane| {
+            let steps = self.0[lane].to_bits();
+            f32::from_bits(powers::STEPS[steps as usize % 32].wrapping_add(steps << 18))
+        }))
+    }
 
     /// Through `f64`, which holds the product of two `f32` exactly.
     #[inline(always)]

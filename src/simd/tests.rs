@@ -1,8 +1,32 @@
 //! The operations against plain arithmetic, on every instruction set that this
 //! machine has; and what the tests of other folders need for the same.
 
+/// Defines a test that runs compiled for every set, with `f32` and with `f64`.
+macro_rules! on_every_register {
+    ($(#[$doc:meta])* fn $name:ident<$set:ident, $float:ident: $bound:ident>($simd:ident, $isa:ident) $body:block) => {
+        $(#[$doc])*
+        #[test]
+        fn $name() {
+            struct Check<T>(Isa, PhantomData<T>);
+            impl<$float: $bound> Kernel for Check<$float> {
+                type Output = ();
+                #[inline(always)]
+                fn run<$set: Simd>(self, $simd: $set) {
+                    let $isa = self.0;
+                    $body
+                }
+            }
+            for isa in sets() {
+                isa.run(Check::<f32>(isa, PhantomData));
+                isa.run(Check::<f64>(isa, PhantomData));
+            }
+        }
+    };
+}
+
 mod loads;
 mod operations;
+mod powers;
 mod strided;
 
 use std::fmt::Debug;

@@ -9,7 +9,7 @@ use crate::simd::{Lanes, powers};
 #[derive(Clone, Copy)]
 pub(crate) struct F32(pub(super) __m256, pub(super) __m256);
 
-/// `2^(k / 8)` for eight `f32` with `k` in their low bits.
+/// [`Lanes::power_of_eighths`] of eight `f32`.
 ///
 /// # Safety
 /// * AVX2 is there.
@@ -21,6 +21,25 @@ unsafe fn power_of_eighths_ps(v: __m256) -> __m256 {
         let powers = _mm256_loadu_si256(powers::F32.as_ptr().cast());
         let power = _mm256_permutevar8x32_epi32(powers, eighths);
         _mm256_castsi256_ps(_mm256_add_epi32(power, _mm256_slli_epi32::<20>(eighths)))
+    }
+}
+
+/// [`Lanes::power_of_steps`] of eight `f32`.
+///
+/// # Safety
+/// * AVX2 is there.
+#[inline(always)]
+unsafe fn power_of_steps_ps(v: __m256) -> __m256 {
+    // SAFETY: AVX2 by the caller's promise; the tables have 32 and 16 bytes, at any
+    // alignment.
+    unsafe {
+        let coarse = _mm256_srli_epi32::<2>(_mm256_castps_si256(v));
+        let powers = _mm256_loadu_si256(powers::COARSE.as_ptr().cast());
+        let power = _mm256_permutevar8x32_epi32(powers, coarse);
+        let power = _mm256_add_epi32(power, _mm256_slli_epi32::<20>(coarse));
+        let fine = _mm256_broadcast_ps(&_mm_loadu_ps(powers::FINE.as_ptr()));
+        let fine = _mm256_permutevar_ps(fine, _mm256_castps_si256(v));
+        _mm256_mul_ps(_mm256_castsi256_ps(power), fine)
     }
 }
 
@@ -41,12 +60,18 @@ impl Lanes for F32 {
     type Scalar = f32;
     type Mask = (__m256, __m256);
     type Counter = (__m256i, __m256i);
+    type Powers = ();
     const LEN: usize = 16;
+    const PUTS_ASIDE: bool = true;
 
     #[inline(always)]
     fn splat(_: Avx2, value: f32) -> Self {
         let eight = with_token!(_mm256_set1_ps(value));
         Self(eight, eight)
+    }
+    #[inline(always)]
+    fn uniform(self) -> Self {
+        Self(self.0, self.0)
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {
@@ -91,6 +116,12 @@ impl Lanes for F32 {
     #[inline(always)]
     fn power_of_eighths(self) -> Self {
         halves!(Self, power_of_eighths_ps, self)
+    }
+    #[inline(always)]
+    fn scaled_eighths(_: Avx2, _: f32) {}
+    #[inline(always)]
+    fn power_of_steps(self) -> Self {
+        halves!(Self, power_of_steps_ps, self)
     }
     #[inline(always)]
     fn not_ge(self, bound: Self) -> Self::Mask {

@@ -10,7 +10,7 @@ use crate::simd::{Bits, EIGHTHS_ROUNDING, Lanes, powers};
 #[derive(Clone, Copy)]
 pub(crate) struct F64(pub(super) __m256d, pub(super) __m256d);
 
-/// `2^(k / 8)` for four `f64` with `k` in their low bits.
+/// [`Lanes::power_of_eighths`] of four `f64`.
 ///
 /// # Safety
 /// * AVX2 is there.
@@ -54,12 +54,18 @@ impl Lanes for F64 {
     type Scalar = f64;
     type Mask = (__m256d, __m256d);
     type Counter = (__m256i, __m256i);
+    type Powers = ();
     const LEN: usize = 8;
+    const PUTS_ASIDE: bool = true;
 
     #[inline(always)]
     fn splat(_: Avx2, value: f64) -> Self {
         let four = with_token!(_mm256_set1_pd(value));
         Self(four, four)
+    }
+    #[inline(always)]
+    fn uniform(self) -> Self {
+        Self(self.0, self.0)
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {
@@ -105,6 +111,8 @@ impl Lanes for F64 {
     fn power_of_eighths(self) -> Self {
         halves!(Self, power_of_eighths_pd, self)
     }
+    #[inline(always)]
+    fn scaled_eighths(_: Avx2, _: f64) {}
     #[inline(always)]
     fn not_ge(self, bound: Self) -> Self::Mask {
         (

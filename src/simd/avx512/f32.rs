@@ -15,6 +15,7 @@ impl Lanes for F32 {
     type Scalar = f32;
     type Mask = __mmask16;
     type Counter = __m512i;
+    type Powers = (Self, Self);
     const LEN: usize = 16;
     const SATURATES: bool = true;
     const WAITS: bool = true;
@@ -72,20 +73,54 @@ impl Lanes for F32 {
     }
     /// One operation for the exponent, where the bits take a shift and an addition.
     #[inline(always)]
-    fn saturating_power_of_eighths(self, eighths: Self, scaled_powers: Self) -> Self {
+    fn saturating_power_of_eighths(self, eighths: Self, powers: (Self, Self)) -> Self {
         Self(with_token!({
-            let power = _mm512_permutexvar_ps(_mm512_castps_si512(self.0), scaled_powers.0);
+            let power = _mm512_permutexvar_ps(_mm512_castps_si512(self.0), powers.0.0);
             _mm512_scalef_ps(power, eighths.0)
         }))
     }
+    /// Twice the table, in both registers.
     #[inline(always)]
-    fn scaled_powers(simd: Avx512, scale: f32) -> Self {
+    fn scaled_eighths(simd: Avx512, scale: f32) -> (Self, Self) {
         let place = Self::splat(simd, f32::MAGIC as f32);
         let eighths = with_token!(_mm512_set_ps(
             0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0, 0.875, 0.75, 0.625, 0.5, 0.375,
             0.25, 0.125, 0.0
         ));
-        place.add(Self(eighths)).power_of_eighths().mul(Self::splat(simd, scale))
+        let powers = place.add(Self(eighths)).power_of_eighths().mul(Self::splat(simd, scale));
+        (powers, powers)
+    }
+    #[inline(always)]
+    fn power_of_steps(self) -> Self {
+        let steps = with_token!(_mm512_castps_si512(self.0));
+        let table = powers::STEPS.as_ptr();
+        // SAFETY: token as in `with_token`; the table has 128 bytes, at any alignment.
+        let (low, high) = unsafe {
+            (_mm512_loadu_si512(table.cast()), _mm512_loadu_si512(table.add(16).cast()))
+        };
+        Self(with_token!({
+            let power = _mm512_permutex2var_epi32(low, steps, high);
+            _mm512_castsi512_ps(_mm512_add_epi32(power, _mm512_slli_epi32::<18>(steps)))
+        }))
+    }
+    #[inline(always)]
+    fn saturating_power_of_steps(self, exponent: Self, powers: (Self, Self)) -> Self {
+        Self(with_token!({
+            let steps = _mm512_castps_si512(self.0);
+            let power = _mm512_permutex2var_ps(powers.0.0, steps, powers.1.0);
+            _mm512_scalef_ps(power, exponent.0)
+        }))
+    }
+    #[inline(always)]
+    fn scaled_steps(simd: Avx512, scale: f32) -> (Self, Self) {
+        let table = powers::FROM_OFFSET.as_ptr();
+        // SAFETY: token as in `with_token`; the table has 128 bytes, at any alignment.
+        let (low, high) =
+            unsafe { (Self(_mm512_loadu_ps(table)), Self(_mm512_loadu_ps(table.add(16)))) };
+        let (place, scale) =
+            (Self::splat(simd, f32::STEPS_MAGIC as f32), Self::splat(simd, scale));
+        let low = place.add(low).power_of_steps().mul(scale);
+        (low, place.add(high).power_of_steps().mul(scale))
     }
     #[inline(always)]
     fn not_ge(self, bound: Self) -> __mmask16 {

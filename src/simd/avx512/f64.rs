@@ -15,6 +15,7 @@ impl Lanes for F64 {
     type Scalar = f64;
     type Mask = __mmask8;
     type Counter = __m512i;
+    type Powers = Self;
     const LEN: usize = 8;
     const SATURATES: bool = true;
     const WAITS: bool = true;
@@ -71,14 +72,18 @@ impl Lanes for F64 {
     }
     /// One operation for the exponent, where the bits take a shift and an addition.
     #[inline(always)]
-    fn saturating_power_of_eighths(self, eighths: Self, scaled_powers: Self) -> Self {
+    fn saturating_power_of_eighths(self, eighths: Self, powers: Self) -> Self {
         Self(with_token!({
-            let power = _mm512_permutexvar_pd(_mm512_castpd_si512(self.0), scaled_powers.0);
+            let power = _mm512_permutexvar_pd(_mm512_castpd_si512(self.0), powers.0);
             _mm512_scalef_pd(power, eighths.0)
         }))
     }
     #[inline(always)]
-    fn scaled_powers(simd: Avx512, scale: f64) -> Self {
+    fn saturating_power_of_steps(self, exponent: Self, powers: Self) -> Self {
+        self.saturating_power_of_eighths(exponent, powers)
+    }
+    #[inline(always)]
+    fn scaled_eighths(simd: Avx512, scale: f64) -> Self {
         let place = Self::splat(simd, f64::MAGIC);
         let eighths =
             with_token!(_mm512_set_pd(0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0));

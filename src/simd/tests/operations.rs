@@ -5,29 +5,6 @@ use std::marker::PhantomData;
 use super::{Float, Random, lanes, same, sets, steps};
 use crate::simd::{Isa, Kernel, Lanes, Simd};
 
-/// Defines a test that runs compiled for every set, with `f32` and with `f64`.
-macro_rules! on_every_register {
-    ($(#[$doc:meta])* fn $name:ident<$set:ident, $float:ident>($simd:ident, $isa:ident) $body:block) => {
-        $(#[$doc])*
-        #[test]
-        fn $name() {
-            struct Check<T>(Isa, PhantomData<T>);
-            impl<$float: Float> Kernel for Check<$float> {
-                type Output = ();
-                #[inline(always)]
-                fn run<$set: Simd>(self, $simd: $set) {
-                    let $isa = self.0;
-                    $body
-                }
-            }
-            for isa in sets() {
-                isa.run(Check::<f32>(isa, PhantomData));
-                isa.run(Check::<f64>(isa, PhantomData));
-            }
-        }
-    };
-}
-
 /// A register's worth of values, of each of three operands: all pairs of special
 /// values, then random ones of many magnitudes.
 fn operands<S: Simd, T: Float>() -> Vec<[Vec<T>; 3]> {
@@ -61,7 +38,7 @@ fn chosen<S: Simd, T: Float>(simd: S, mask: <T::Register<S> as Lanes>::Mask) -> 
 }
 
 #[track_caller]
-fn assert_lanes<T: Float>(isa: Isa, found: &[T], expected: impl Fn(usize) -> T) {
+pub(super) fn assert_lanes<T: Float>(isa: Isa, found: &[T], expected: impl Fn(usize) -> T) {
     for (i, &lane) in found.iter().enumerate() {
         let expected = expected(i);
         assert!(same(lane, expected), "{isa:?}, lane {i}: {lane:?}, expected {expected:?}");
@@ -69,7 +46,7 @@ fn assert_lanes<T: Float>(isa: Isa, found: &[T], expected: impl Fn(usize) -> T) 
 }
 
 on_every_register! {
-    fn splat_fills_all_lanes<S, T>(simd, isa) {
+    fn splat_fills_all_lanes<S, T: Float>(simd, isa) {
         for value in T::SPECIAL {
             assert_lanes(isa, &lanes(T::Register::<S>::splat(simd, value)), |_| value);
         }
@@ -77,7 +54,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn sums_differences_products<S, T>(simd, isa) {
+    fn sums_differences_products<S, T: Float>(simd, isa) {
         for [a, b, _] in operands::<S, T>() {
             let (x, y) = (T::load(simd, &a), T::load(simd, &b));
             assert_lanes(isa, &lanes(x.add(y)), |i| a[i] + b[i]);
@@ -88,7 +65,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn quotients_are_those_of_the_scalars<S, T>(simd, isa) {
+    fn quotients_are_those_of_the_scalars<S, T: Float>(simd, isa) {
         for [a, b, _] in operands::<S, T>() {
             let found = lanes(T::load(simd, &a).div(T::load(simd, &b)));
             assert_lanes(isa, &found, |i| a[i].over(b[i]));
@@ -97,7 +74,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn lanes_are_chosen_by_the_mask<S, T>(simd, isa) {
+    fn lanes_are_chosen_by_the_mask<S, T: Float>(simd, isa) {
         for [a, b, c] in operands::<S, T>() {
             let (a_lanes, b_lanes) = (T::load(simd, &a), T::load(simd, &b));
             let bound = T::load(simd, &c);
@@ -108,7 +85,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn mul_add_rounds_once_where_promised<S, T>(simd, isa) {
+    fn mul_add_rounds_once_where_promised<S, T: Float>(simd, isa) {
         for [a, b, c] in operands::<S, T>() {
             let found = lanes(T::load(simd, &a).mul_add(T::load(simd, &b), T::load(simd, &c)));
             for i in 0..found.len() {
@@ -122,7 +99,7 @@ on_every_register! {
 
 on_every_register! {
     /// Where the product and `c` cancel, only the error of the product is left.
-    fn fused_mul_sub_keeps_the_error_of_the_product<S, T>(simd, isa) {
+    fn fused_mul_sub_keeps_the_error_of_the_product<S, T: Float>(simd, isa) {
         let mut random = Random(2);
         let len = T::Register::<S>::LEN;
         for round in 0..2000 {
@@ -153,7 +130,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn max_gives_the_accumulator_for_nan<S, T>(simd, isa) {
+    fn max_gives_the_accumulator_for_nan<S, T: Float>(simd, isa) {
         for [a, acc, _] in operands::<S, T>() {
             let found = lanes(T::load(simd, &a).max(T::load(simd, &acc)));
             assert_lanes(isa, &found, |i| if a[i] > acc[i] { a[i] } else { acc[i] });
@@ -162,7 +139,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn min_gives_the_accumulator_for_nan<S, T>(simd, isa) {
+    fn min_gives_the_accumulator_for_nan<S, T: Float>(simd, isa) {
         for [a, acc, _] in operands::<S, T>() {
             let found = lanes(T::load(simd, &a).min(T::load(simd, &acc)));
             assert_lanes(isa, &found, |i| if a[i] < acc[i] { a[i] } else { acc[i] });
@@ -171,7 +148,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn abs_takes_the_sign<S, T>(simd, isa) {
+    fn abs_takes_the_sign<S, T: Float>(simd, isa) {
         for [a, ..] in operands::<S, T>() {
             let found = lanes(T::load(simd, &a).abs());
             assert_lanes(isa, &found, |i| T::from_f64(a[i].to_f64().abs()));
@@ -179,98 +156,8 @@ on_every_register! {
     }
 }
 
-/// `base^8` in binary, 32 bits a limb, the lowest first.
-fn eighth_power(base: u64) -> Vec<u32> {
-    let mut power = vec![1];
-    for _ in 0..8 {
-        let mut product = vec![0_u32; power.len() + 2];
-        for (i, &limb) in power.iter().enumerate() {
-            let mut carry = 0;
-            for (j, part) in [base as u32, (base >> 32) as u32, 0].into_iter().enumerate() {
-                if let Some(place) = product.get_mut(i + j) {
-                    let sum = u64::from(*place) + u64::from(limb) * u64::from(part) + carry;
-                    *place = sum as u32;
-                    carry = sum >> 32;
-                }
-            }
-            assert_eq!(carry, 0, "the product has room");
-        }
-        power = product;
-    }
-    power
-}
-
-fn bit_length(number: &[u32]) -> u32 {
-    let used = number.iter().rposition(|&limb| limb != 0).map_or(0, |i| i + 1);
-    used as u32 * 32 - number[..used].last().map_or(0, |limb| limb.leading_zeros())
-}
-
-/// `2^(i / 8)` correctly rounded, in exact arithmetic: the mantissa `m` with
-/// `(2m - 1)^8 < 2^i < (2m + 1)^8`, up to scale.
-fn exact_power<T: Float>(i: u32) -> T {
-    let one = 1.0_f64;
-    let near = T::from_f64((one * f64::from(i) / 8.0).exp2()).bits();
-    let exponent = i + 8 * (T::MANTISSA + 1);
-    let is_nearest = |bits: &u64| {
-        let twice = 2 * (bits & ((1 << T::MANTISSA) - 1) | 1 << T::MANTISSA);
-        bit_length(&eighth_power(twice - 1)) <= exponent
-            && bit_length(&eighth_power(twice + 1)) > exponent
-    };
-    let bits = (near - 2..=near + 2)
-        .find(|bits| *bits >> T::MANTISSA == near >> T::MANTISSA && is_nearest(bits));
-    T::of_bits(bits.expect("a neighbour of the library's result is nearest"))
-}
-
 on_every_register! {
-    fn power_of_eighths_for_every_normal_exponent<S, T>(simd, isa) {
-        let powers: Vec<u64> = (0..8).map(|i| exact_power::<T>(i).bits()).collect();
-        let bias = T::from_f64(1.0).bits() >> T::MANTISSA;
-        let (first, end) = (-8 * (bias as i64 - 1), 8 * (bias as i64 + 1));
-        let len = T::Register::<S>::LEN as i64;
-        let mut worst = 0;
-        for start in (first..end).step_by(len as usize) {
-            let k: Vec<i64> = (start..start + len).map(|k| k.min(end - 1)).collect();
-            let place = |k: &i64| T::from_f64(T::MAGIC + *k as f64 / 8.0);
-            let places: Vec<T> = k.iter().map(place).collect();
-            for (k, found) in k.iter().zip(lanes(T::load(simd, &places).power_of_eighths())) {
-                let whole = k.div_euclid(8) << T::MANTISSA;
-                let exact = powers[k.rem_euclid(8) as usize].wrapping_add_signed(whole);
-                worst = worst.max(steps(found, T::of_bits(exact)));
-            }
-        }
-        println!("{isa:?}: powers of eighths within {worst} ulp");
-        assert!(worst <= if isa == Isa::Portable { 2 } else { 0 }, "{isa:?}: {worst} ulp");
-    }
-}
-
-on_every_register! {
-    /// The same bits as the plain power, and no garbage beyond the range.
-    fn saturating_powers_are_powers_or_infinite<S, T>(simd, isa) {
-        let register = |x: f64| T::Register::<S>::splat(simd, T::from_f64(x));
-        let eighths = |e: f64| T::from_f64((e * 8.0).round() / 8.0).to_f64();
-        let mut random = Random(4);
-        for _ in 0..4000 {
-            let reference = random.uniform(-T::NEAR, T::NEAR).round();
-            let powers = T::Register::<S>::scaled_powers(simd, T::from_f64((-reference).exp2()));
-            let near = |e: f64| {
-                let place = register(T::MAGIC - reference + e);
-                (place, place.saturating_power_of_eighths(register(e), powers))
-            };
-            let (place, found) = near(reference + eighths(random.uniform(T::LEAST, T::HEADROOM)));
-            let plain = lanes(place.power_of_eighths());
-            assert_lanes(isa, &lanes(found), |i| plain[i]);
-            if T::Register::<S>::SATURATES {
-                let (_, large) = near(reference + eighths(random.uniform(1025.0, 1e5)));
-                assert_lanes(isa, &lanes(large), |_| T::from_f64(f64::INFINITY));
-                let (_, nan) = near(f64::NAN);
-                assert_lanes(isa, &lanes(nan), |_| T::from_f64(f64::NAN));
-            }
-        }
-    }
-}
-
-on_every_register! {
-    fn comparisons_take_nan_as_their_names_say<S, T>(simd, isa) {
+    fn comparisons_take_nan_as_their_names_say<S, T: Float>(simd, isa) {
         for [a, b, _] in operands::<S, T>() {
             let (x, y) = (T::load(simd, &a), T::load(simd, &b));
             let not_ge: Vec<bool> = (0..a.len())
@@ -283,7 +170,7 @@ on_every_register! {
 
 on_every_register! {
     /// Infinities and NaN in the other lanes leave no trace, not even a sign.
-    fn masked_lanes_are_zero_whatever_they_held<S, T>(simd, isa) {
+    fn masked_lanes_are_zero_whatever_they_held<S, T: Float>(simd, isa) {
         let half = T::Register::<S>::splat(simd, T::from_f64(0.5));
         let mut random = Random(3);
         for [a, ..] in operands::<S, T>() {
@@ -297,7 +184,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn questions_about_any_lane<S, T>(simd, isa) {
+    fn questions_about_any_lane<S, T: Float>(simd, isa) {
         let zero = T::Register::<S>::splat(simd, T::from_f64(0.0));
         let nan = T::Register::<S>::splat(simd, T::from_f64(f64::NAN));
         assert!(!zero.any_nan() && nan.any_nan(), "{isa:?}");
@@ -326,7 +213,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn counts_what_is_greater<S, T>(simd, isa) {
+    fn counts_what_is_greater<S, T: Float>(simd, isa) {
         let mut counter = <T::Register<S> as Lanes>::counter(simd);
         let mut expected = 0;
         for _ in 0..20 {
@@ -342,7 +229,7 @@ on_every_register! {
 
 on_every_register! {
     /// The tree is part of the contract: results must not depend on the set.
-    fn sum_adds_halves<S, T>(simd, isa) {
+    fn sum_adds_halves<S, T: Float>(simd, isa) {
         for [a, _, _] in operands::<S, T>() {
             let mut tree: Vec<f64> = a.iter().map(|x| x.to_f64()).collect();
             while tree.len() > 1 {
@@ -356,7 +243,7 @@ on_every_register! {
 }
 
 on_every_register! {
-    fn largest_is_found_in_every_lane<S, T>(simd, isa) {
+    fn largest_is_found_in_every_lane<S, T: Float>(simd, isa) {
         let none = T::Register::<S>::splat(simd, T::NEG_INFINITY);
         assert_eq!(none.largest().to_f64(), f64::NEG_INFINITY, "{isa:?}");
         let mut x = ramp::<S, T>();

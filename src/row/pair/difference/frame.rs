@@ -54,6 +54,23 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         }
     }
 
+    /// Itself, at the start of a pass: see [`Lanes::uniform`].
+    #[inline(always)]
+    pub(super) fn uniform(&self) -> Self {
+        Self {
+            p: self.p.uniform(),
+            q: self.q.uniform(),
+            inverse: self.inverse.uniform(),
+            inverse_low: self.inverse_low.uniform(),
+            shift: self.shift.uniform(),
+            shift_low: self.shift_low.uniform(),
+            q_floor: self.q_floor.uniform(),
+            factor: self.factor.uniform(),
+            exponential: self.exponential.uniform(),
+            ..*self
+        }
+    }
+
     #[inline(always)]
     pub(super) fn splat(&self, x: f64) -> V {
         V::splat(self.simd, V::Scalar::from_f64(x))

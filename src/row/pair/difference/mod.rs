@@ -124,6 +124,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
 ) -> BlockTerms {
     // Too large a weight is +inf, and the sum tells of it.
     let watches = FIRST && (MODE == CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
+    let frame = &frame.uniform();
     let zero = frame.splat(0.0);
     let bound = frame.splat(NARROW * NARROW);
     let mut largest = frame.splat(f64::NEG_INFINITY);
