@@ -32,6 +32,7 @@ pub(crate) mod scaling;
 pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod softmax;
+mod tally;
 pub(crate) mod token_stats;
 pub(crate) mod topk;
 pub(crate) mod total_variation;

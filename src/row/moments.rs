@@ -3,6 +3,7 @@
 use super::blocks::{BLOCK, Block, TURN, halves, turns};
 use super::scaling::Shifter;
 use super::scan::largest;
+use super::tally::{Tally, Weighed, weigh};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Factors, Weigher};
 use crate::simd::{Lanes, Simd, ahead};
@@ -280,83 +281,4 @@ fn put_aside<
             state.tally.add_weight::<MOMENTS>(frame, frame.weigher.raised(x), weight);
         }
     }
-}
-
-/// A register of logits as the sums are to have them, and their weights.
-#[derive(Clone, Copy)]
-struct Weighed<V> {
-    y: V,
-    factors: Factors<V>,
-}
-
-/// Sums in registers.
-#[derive(Clone, Copy)]
-struct Tally<V> {
-    weight: V,
-    first: V,
-    second: V,
-}
-
-impl<V: Lanes<Scalar: Real>> Tally<V> {
-    #[inline(always)]
-    fn add(&mut self, other: &Self) {
-        self.weight = self.weight.add(other.weight);
-        self.first = self.first.add(other.first);
-        self.second = self.second.add(other.second);
-    }
-
-    #[inline(always)]
-    fn add_weighed<const MOMENTS: u8>(&mut self, frame: &Frame<V>, weighed: Weighed<V>) {
-        let Weighed { y, factors } = weighed;
-        if MOMENTS == 0 {
-            self.weight = frame.weigher.add_weight(factors, self.weight);
-        } else {
-            self.add_weight::<MOMENTS>(frame, y, frame.weigher.weight(factors));
-        }
-    }
-
-    /// A weight and its moments.
-    #[inline(always)]
-    fn add_weight<const MOMENTS: u8>(&mut self, frame: &Frame<V>, y: V, own: V) {
-        let gap = y.sub(frame.centre);
-        self.weight = self.weight.add(own);
-        if MOMENTS == 1 {
-            self.first = own.mul_add(gap, self.first);
-        } else {
-            let own_first = own.mul(gap);
-            self.first = self.first.add(own_first);
-            self.second = own_first.mul_add(gap, self.second);
-        }
-    }
-}
-
-/// Weighs a register.
-#[inline(always)]
-fn weigh<
-    V: Lanes<Scalar: Real>,
-    const MOMENTS: u8,
-    const BELOW: bool,
-    const SHIFTED: bool,
-    const SATURATE: bool,
->(
-    x: V,
-    frame: &Frame<V>,
-) -> Weighed<V> {
-    let (mut y, mut lost) = (x, x);
-    if SHIFTED {
-        let (shifted, error) = frame.shifter.shifted(x);
-        // Of -inf it is NaN.
-        (y, lost) = (shifted, error.keep(frame.weigher.is_above_least(shifted)));
-    }
-    y = frame.weigher.raised(y);
-    // With moments, these tell what the exact rate would have changed.
-    let mut factors = if MOMENTS == 0 {
-        frame.weigher.factors::<true, SHIFTED, SATURATE>(y, lost)
-    } else {
-        frame.weigher.factors::<false, SHIFTED, SATURATE>(y, lost)
-    };
-    if BELOW {
-        factors.power = factors.power.keep(x.not_ge(frame.max));
-    }
-    Weighed { y, factors }
 }

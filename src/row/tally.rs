@@ -1,0 +1,89 @@
+//! What becomes of one register of logits: its weights, and what sums take of them.
+
+use super::moments::Frame;
+use crate::element::Real;
+use crate::math::exp2::Factors;
+use crate::simd::Lanes;
+
+/// A register of logits as the sums are to have them, and their weights.
+#[derive(Clone, Copy)]
+pub(super) struct Weighed<V> {
+    pub(super) y: V,
+    pub(super) factors: Factors<V>,
+}
+
+/// Sums in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Tally<V> {
+    pub(super) weight: V,
+    pub(super) first: V,
+    pub(super) second: V,
+}
+
+impl<V: Lanes<Scalar: Real>> Tally<V> {
+    #[inline(always)]
+    pub(super) fn add(&mut self, other: &Self) {
+        self.weight = self.weight.add(other.weight);
+        self.first = self.first.add(other.first);
+        self.second = self.second.add(other.second);
+    }
+
+    #[inline(always)]
+    pub(super) fn add_weighed<const MOMENTS: u8>(
+        &mut self,
+        frame: &Frame<V>,
+        weighed: Weighed<V>,
+    ) {
+        let Weighed { y, factors } = weighed;
+        if MOMENTS == 0 {
+            self.weight = frame.weigher.add_weight(factors, self.weight);
+        } else {
+            self.add_weight::<MOMENTS>(frame, y, frame.weigher.weight(factors));
+        }
+    }
+
+    /// A weight and its moments.
+    #[inline(always)]
+    pub(super) fn add_weight<const MOMENTS: u8>(&mut self, frame: &Frame<V>, y: V, own: V) {
+        let gap = y.sub(frame.centre);
+        self.weight = self.weight.add(own);
+        if MOMENTS == 1 {
+            self.first = own.mul_add(gap, self.first);
+        } else {
+            let own_first = own.mul(gap);
+            self.first = self.first.add(own_first);
+            self.second = own_first.mul_add(gap, self.second);
+        }
+    }
+}
+
+/// Weighs a register.
+#[inline(always)]
+pub(super) fn weigh<
+    V: Lanes<Scalar: Real>,
+    const MOMENTS: u8,
+    const BELOW: bool,
+    const SHIFTED: bool,
+    const SATURATE: bool,
+>(
+    x: V,
+    frame: &Frame<V>,
+) -> Weighed<V> {
+    let (mut y, mut lost) = (x, x);
+    if SHIFTED {
+        let (shifted, error) = frame.shifter.shifted(x);
+        // Of -inf it is NaN.
+        (y, lost) = (shifted, error.keep(frame.weigher.is_above_least(shifted)));
+    }
+    y = frame.weigher.raised(y);
+    // With moments, these tell what the exact rate would have changed.
+    let mut factors = if MOMENTS == 0 {
+        frame.weigher.factors::<true, SHIFTED, SATURATE>(y, lost)
+    } else {
+        frame.weigher.factors::<false, SHIFTED, SATURATE>(y, lost)
+    };
+    if BELOW {
+        factors.power = factors.power.keep(x.not_ge(frame.max));
+    }
+    Weighed { y, factors }
+}
