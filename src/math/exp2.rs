@@ -37,9 +37,9 @@
 //! made the entropy pass a quarter faster (1.33 against 1.78 ns for 16 logits).
 //!
 //! Short steps for all weights: softmax of a single logit is not 1 then, and some
-//! divergences are not within 1e-6. For sums: the best offset, within 0.9 units, takes an operation more (1.92 ns), and so
-//! does degree 3 with its cube completed, by sixteenths within 0.04 units (1.81 ns, but 17
-//! operations for 16 with AVX2).
+//! divergences are not within 1e-6. For sums: the best offset, within 0.9 units, takes an
+//! operation more (1.92 ns), and so does degree 3 with its cube completed, by sixteenths
+//! within 0.04 units (1.81 ns, but 17 operations for 16 with AVX2).
 //!
 //! # Error
 //! At most [`Exp2::MAX_ULP`] ulp, [`Exp2::MAX_ULP_IN_SUMS`] for sums, for

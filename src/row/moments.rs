@@ -119,8 +119,10 @@ pub(crate) fn moments<
     let mut state = State {
         tally: none,
         waiting: [Weighed { y: zero, factors: Factors::none(zero) }; TURN],
-        max: Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY),
-        greater: Vector::<E, S>::counter(simd),
+        seen: Seen {
+            max: Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY),
+            greater: Vector::<E, S>::counter(simd),
+        },
     };
     // One register for each sum of a half: two of them at once are more than AVX2 has
     // room for.
@@ -154,11 +156,12 @@ pub(crate) fn moments<
         second: if MOMENTS >= 2 { total.second.sum() } else { 0.0 },
         largest: None,
         above: false,
-        greater: if COUNT { Vector::<E, S>::counted(state.greater) } else { 0 },
+        greater: if COUNT { Vector::<E, S>::counted(state.seen.greater) } else { 0 },
     };
     if watches::<Vector<E, S>, BELOW, SATURATE>() {
-        sums.largest = state.max.any_ge(frame.max).then(|| state.max.largest().to_f64());
-        sums.above = state.max.any_ge(frame.threshold);
+        sums.largest =
+            state.seen.max.any_ge(frame.max).then(|| state.seen.max.largest().to_f64());
+        sums.above = state.seen.max.any_ge(frame.threshold);
     } else if !BELOW {
         // Of NaN nothing is known.
         let nan = sums.weight.is_nan();
@@ -191,8 +194,29 @@ struct State<V: Lanes> {
     tally: Tally<V>,
     /// Those of the last turn.
     waiting: [Weighed<V>; TURN],
+    seen: Seen<V>,
+}
+
+/// What a pass sees of registers without weighing them.
+struct Seen<V: Lanes> {
     max: V,
     greater: V::Counter,
+}
+
+impl<V: Lanes<Scalar: Real>> Seen<V> {
+    #[inline(always)]
+    fn look<const COUNT: bool, const BELOW: bool, const SATURATE: bool>(
+        &mut self,
+        frame: &Frame<V>,
+        x: V,
+    ) {
+        if watches::<V, BELOW, SATURATE>() {
+            self.max = x.max(self.max);
+        }
+        if COUNT {
+            self.greater = x.count_gt(frame.threshold, self.greater);
+        }
+    }
 }
 
 /// Takes the registers of a turn. Where registers [wait](Lanes::WAITS), those of the last
@@ -224,12 +248,7 @@ fn turn<
     for (pair, waiting) in pairs.zip(state.waiting.chunks_exact_mut(2)) {
         for (x, waiting) in E::load_pair(simd, pair).into_iter().zip(waiting) {
             let weighed = weigh::<_, MOMENTS, BELOW, SHIFTED, SATURATE>(x, frame);
-            if watches::<Vector<E, S>, BELOW, SATURATE>() {
-                state.max = x.max(state.max);
-            }
-            if COUNT {
-                state.greater = x.count_gt(frame.threshold, state.greater);
-            }
+            state.seen.look::<COUNT, BELOW, SATURATE>(frame, x);
             if !Vector::<E, S>::WAITS {
                 state.tally.add_weighed::<MOMENTS>(frame, weighed);
                 continue;
@@ -265,12 +284,7 @@ fn put_aside<
         for (pair, weights) in pairs.zip(weights.chunks_exact_mut(2)) {
             for (x, weight) in E::load_pair(simd, pair).into_iter().zip(weights) {
                 let weighed = weigh::<_, MOMENTS, false, false, SATURATE>(x, frame);
-                if watches::<Vector<E, S>, false, SATURATE>() {
-                    state.max = x.max(state.max);
-                }
-                if COUNT {
-                    state.greater = x.count_gt(frame.threshold, state.greater);
-                }
+                state.seen.look::<COUNT, false, SATURATE>(frame, x);
                 *weight = frame.weigher.weight(weighed.factors);
             }
         }

@@ -75,8 +75,8 @@ fn worst<T: Float>(
 on_every_register! {
     fn power_of_eighths_for_every_normal_exponent<S, T: Float>(simd, isa) {
         let powers: Vec<T> = (0..8).map(exact_power).collect();
-        let least = 2 - (T::from_f64(1.0).bits() >> T::MANTISSA) as i64;
-        let worst = worst(&powers, least - 1, T::Register::<S>::LEN, |k| {
+        let least = 1 - (T::from_f64(1.0).bits() >> T::MANTISSA) as i64;
+        let worst = worst(&powers, least, T::Register::<S>::LEN, |k| {
             let places: Vec<T> =
                 k.iter().map(|&k| T::from_f64(T::MAGIC + k as f64 / 8.0)).collect();
             lanes(T::load(simd, &places).power_of_eighths())
