@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::Weigher;
 use crate::row::blocks::{BLOCK, Block, Scratch};
-use crate::row::moments::{Frame, moments};
+use crate::row::moments::{Frame, Room, moments};
 use crate::row::scaling::{Scaling, Shifter};
 use crate::select::packed::Ordered;
 use crate::simd::{Kernel, Lanes, Simd};
@@ -47,6 +47,7 @@ impl<E: Element> Kernel for SumTail<'_, E> {
             threshold_weight: f64::INFINITY,
             shifter: Shifter::new(simd, scaling.shift),
         };
+        let mut room = Room::new(zero);
         let mut sum = 0.0;
         let mut scratch: Scratch = [0; BLOCK * 8];
         for bytes in row.chunks(BLOCK * E::SIZE) {
@@ -56,8 +57,9 @@ impl<E: Element> Kernel for SumTail<'_, E> {
                 scratch[..bytes.len()].copy_from_slice(bytes);
                 Block::padded::<E>(&mut scratch, bytes.len() / E::SIZE, 0)
             };
-            sum += moments::<S, E, 0, false, true, false, false>(simd, block, &frame, None)
-                .weight;
+            sum +=
+                moments::<S, E, 0, false, true, false, false>(simd, block, &frame, &mut room)
+                    .weight;
         }
         Some(sum * (reference - exponent).exp2())
     }

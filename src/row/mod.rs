@@ -36,6 +36,7 @@ mod tally;
 pub(crate) mod token_stats;
 pub(crate) mod topk;
 pub(crate) mod total_variation;
+mod totals;
 pub(crate) mod varentropy;
 
 #[cfg(test)]

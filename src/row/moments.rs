@@ -1,8 +1,7 @@
 //! The pass over one block that weighs its logits: weights and their moments.
 
-use super::blocks::{BLOCK, Block, TURN, halves, turns};
+use super::blocks::{BLOCK, Block, PIECE, PIECES, TURN, pieces, turns};
 use super::scaling::Shifter;
-use super::scan::largest;
 use super::tally::{Tally, Weighed, weigh};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Factors, Weigher};
@@ -42,17 +41,22 @@ impl<V: Lanes<Scalar: Real>> Frame<V> {
     }
 }
 
-/// Room for the weights of half a block, where they are [put aside](Lanes::PUTS_ASIDE).
+/// Room for what a pass leaves behind, and what it keeps for a while.
 #[derive(Clone, Copy)]
-pub(crate) struct Aside<V>([V; BLOCK / 2 / LEAST_LANES]);
+pub(crate) struct Room<V> {
+    /// The sums of each piece of the block.
+    pub(crate) tallies: [Tally<V>; PIECES],
+    /// The weights of a piece, where they are [put aside](Lanes::PUTS_ASIDE).
+    aside: [V; PIECE / LEAST_LANES],
+}
 
 /// Of 64 bits each.
 const LEAST_LANES: usize = 8;
 
-impl<V: Copy> Aside<V> {
+impl<V: Lanes<Scalar: Real>> Room<V> {
     #[inline(always)]
     pub(crate) fn new(zero: V) -> Self {
-        Self([zero; BLOCK / 2 / LEAST_LANES])
+        Self { tallies: [Tally::none(zero); PIECES], aside: [zero; PIECE / LEAST_LANES] }
     }
 }
 
@@ -65,8 +69,8 @@ pub(crate) struct Sums {
     pub(crate) first: f64,
     /// Sum of `w (y - centre)^2`.
     pub(crate) second: f64,
-    /// The largest logit, if it may be as large as the maximum known.
-    pub(crate) largest: Option<f64>,
+    /// Whether some logit may be as large as the maximum known.
+    pub(crate) reaches: bool,
     /// Whether some logit may be as large as the threshold.
     pub(crate) above: bool,
     /// Logits above the threshold, if asked for.
@@ -92,8 +96,8 @@ impl Sums {
 ///
 /// With room for weights to put `aside` the block is neither `BELOW` nor `SHIFTED`.
 ///
-/// Where weights saturate their sum tells that no logit is large, and the largest is
-/// looked for only where it may matter; otherwise it is found along with the sums.
+/// Where weights saturate their sum tells that no logit is large; otherwise the largest is
+/// found along with the sums.
 ///
 /// No closures here and below: they would not be inlined for certain, and would
 /// then be compiled without the instruction set.
@@ -110,68 +114,47 @@ pub(crate) fn moments<
     simd: S,
     block: Block,
     frame: &Frame<Vector<E, S>>,
-    mut aside: Option<&mut Aside<Vector<E, S>>>,
+    room: &mut Room<Vector<E, S>>,
 ) -> Sums {
     let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
     let frame = &frame.uniform();
-    let none = Tally { weight: zero, first: zero, second: zero };
+    let none = Tally::none(zero);
     let mut total = none;
     let mut state = State {
         tally: none,
-        waiting: [Weighed { y: zero, factors: Factors::none(zero) }; TURN],
+        waiting: [Weighed { y: zero, factors: Factors::none(zero) }; 2],
         seen: Seen {
             max: Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY),
             greater: Vector::<E, S>::counter(simd),
         },
     };
-    // One register for each sum of a half: two of them at once are more than AVX2 has
+    // One register for each sum of a piece: two of them at once are more than AVX2 has
     // room for.
-    for half in halves::<E>(block.bytes) {
+    for (piece, tally) in pieces::<E>(block.bytes).zip(&mut room.tallies) {
         state.tally = none;
-        if let Some(aside) = aside.as_deref_mut() {
-            put_aside::<S, E, MOMENTS, COUNT, SATURATE>(simd, half, frame, &mut state, aside);
-            total.add(&state.tally);
-            continue;
-        }
-        let mut turns = turns::<E>(half);
-        let Some(first) = turns.next() else { break };
-        turn::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE, false>(
-            simd, first, frame, &mut state,
-        );
-        for later in turns {
-            turn::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE, true>(
-                simd, later, frame, &mut state,
+        if MOMENTS > 1 && Vector::<E, S>::PUTS_ASIDE && !(BELOW || SHIFTED) {
+            let aside = &mut room.aside;
+            put_aside::<S, E, MOMENTS, COUNT, SATURATE>(simd, piece, frame, &mut state, aside);
+        } else {
+            in_turns::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE>(
+                simd, piece, frame, &mut state,
             );
         }
-        if Vector::<E, S>::WAITS {
-            for weighed in state.waiting {
-                state.tally.add_weighed::<MOMENTS>(frame, weighed);
-            }
-        }
         total.add(&state.tally);
+        *tally = state.tally;
     }
-    let mut sums = Sums {
-        weight: total.weight.sum(),
-        first: if MOMENTS >= 1 { total.first.sum() } else { 0.0 },
-        second: if MOMENTS >= 2 { total.second.sum() } else { 0.0 },
-        largest: None,
-        above: false,
-        greater: if COUNT { Vector::<E, S>::counted(state.seen.greater) } else { 0 },
-    };
+    let mut sums = total.sums::<MOMENTS>();
+    if COUNT {
+        sums.greater = Vector::<E, S>::counted(state.seen.greater);
+    }
     if watches::<Vector<E, S>, BELOW, SATURATE>() {
-        sums.largest =
-            state.seen.max.any_ge(frame.max).then(|| state.seen.max.largest().to_f64());
+        sums.reaches = state.seen.max.any_ge(frame.max);
         sums.above = state.seen.max.any_ge(frame.threshold);
     } else if !BELOW {
         // Of NaN nothing is known.
         let nan = sums.weight.is_nan();
         sums.above = nan || sums.weight >= frame.threshold_weight;
-        if nan || sums.weight >= frame.max_weight {
-            sums.largest = Some(largest::<S, E, false>(simd, block).to_f64());
-        }
-    }
-    if sums.weight < nothing::<E::Lane>() {
-        (sums.weight, sums.first, sums.second) = (0.0, 0.0, 0.0);
+        sums.reaches = nan || sums.weight >= frame.max_weight;
     }
     sums
 }
@@ -190,10 +173,10 @@ const fn watches<V: Lanes, const BELOW: bool, const SATURATE: bool>() -> bool {
 
 /// Registers of a pass.
 struct State<V: Lanes> {
-    /// That of half a block.
+    /// That of a piece.
     tally: Tally<V>,
-    /// Those of the last turn.
-    waiting: [Weighed<V>; TURN],
+    /// The last pair.
+    waiting: [Weighed<V>; 2],
     seen: Seen<V>,
 }
 
@@ -219,10 +202,43 @@ impl<V: Lanes<Scalar: Real>> Seen<V> {
     }
 }
 
-/// Takes the registers of a turn. Where registers [wait](Lanes::WAITS), those of the last
-/// turn are added, if there is one: a compiler keeps the order of the source, in which each
-/// operation would come right after the one that it has to wait for, and fill the
-/// processor's queues with such. For entropy that is a twentieth of the time on Zen 4.
+/// Weighs and sums the registers of a piece, turn by turn.
+#[inline(always)]
+fn in_turns<
+    S: Simd,
+    E: Element,
+    const MOMENTS: u8,
+    const COUNT: bool,
+    const BELOW: bool,
+    const SHIFTED: bool,
+    const SATURATE: bool,
+>(
+    simd: S,
+    piece: &[u8],
+    frame: &Frame<Vector<E, S>>,
+    state: &mut State<Vector<E, S>>,
+) {
+    let mut turns = turns::<E>(piece);
+    let Some(first) = turns.next() else { return };
+    turn::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE, false>(simd, first, frame, state);
+    for later in turns {
+        turn::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE, true>(
+            simd, later, frame, state,
+        );
+    }
+    if Vector::<E, S>::WAITS {
+        for weighed in state.waiting {
+            state.tally.add_weighed::<MOMENTS>(frame, weighed);
+        }
+    }
+}
+
+/// Takes the registers of a turn, not the piece's first if `LATER`. Where registers
+/// [wait](Lanes::WAITS), those of the pair before are added, if there is one: a compiler keeps
+/// the order of the source, in which each operation would come right after the one that it
+/// has to wait for, and fill the processor's queues with such. For entropy that is a twentieth
+/// of the time on Zen 4. To wait for a whole turn took 3 % more, there are not enough
+/// registers for that.
 #[inline(always)]
 fn turn<
     S: Simd,
@@ -244,16 +260,16 @@ fn turn<
     } else {
         ahead::prefetch(simd, turn);
     }
-    let pairs = turn.chunks_exact(E::PAIR * E::SIZE);
-    for (pair, waiting) in pairs.zip(state.waiting.chunks_exact_mut(2)) {
-        for (x, waiting) in E::load_pair(simd, pair).into_iter().zip(waiting) {
+    for (i, pair) in turn.chunks_exact(E::PAIR * E::SIZE).enumerate() {
+        let later = LATER || i > 0;
+        for (x, waiting) in E::load_pair(simd, pair).into_iter().zip(&mut state.waiting) {
             let weighed = weigh::<_, MOMENTS, BELOW, SHIFTED, SATURATE>(x, frame);
             state.seen.look::<COUNT, BELOW, SATURATE>(frame, x);
             if !Vector::<E, S>::WAITS {
                 state.tally.add_weighed::<MOMENTS>(frame, weighed);
                 continue;
             }
-            if LATER {
+            if later {
                 state.tally.add_weighed::<MOMENTS>(frame, *waiting);
             }
             *waiting = weighed;
@@ -261,8 +277,8 @@ fn turn<
     }
 }
 
-/// Weighs the registers of half a block, then sums what has been weighed: two loops, each of
-/// which has room for its constants. With AVX2 a row's second moments take 36.2 microseconds
+/// Weighs the registers of a piece, then sums what has been weighed: two loops, each of which
+/// has room for its constants. With AVX2 a row's second moments take 36.2 microseconds
 /// so, in place of 40.3; its first ones would take longer.
 #[inline(always)]
 fn put_aside<
@@ -273,12 +289,12 @@ fn put_aside<
     const SATURATE: bool,
 >(
     simd: S,
-    half: &[u8],
+    piece: &[u8],
     frame: &Frame<Vector<E, S>>,
     state: &mut State<Vector<E, S>>,
-    aside: &mut Aside<Vector<E, S>>,
+    aside: &mut [Vector<E, S>; PIECE / LEAST_LANES],
 ) {
-    for (turn, weights) in turns::<E>(half).zip(aside.0.chunks_exact_mut(TURN)) {
+    for (turn, weights) in turns::<E>(piece).zip(aside.chunks_exact_mut(TURN)) {
         ahead::prefetch(simd, turn);
         let pairs = turn.chunks_exact(E::PAIR * E::SIZE);
         for (pair, weights) in pairs.zip(weights.chunks_exact_mut(2)) {
@@ -289,8 +305,8 @@ fn put_aside<
             }
         }
     }
-    let pairs = half.chunks_exact(E::PAIR * E::SIZE);
-    for (pair, weights) in pairs.zip(aside.0.chunks_exact(2)) {
+    let pairs = piece.chunks_exact(E::PAIR * E::SIZE);
+    for (pair, weights) in pairs.zip(aside.chunks_exact(2)) {
         for (x, &weight) in E::load_pair(simd, pair).into_iter().zip(weights) {
             state.tally.add_weight::<MOMENTS>(frame, frame.weigher.raised(x), weight);
         }

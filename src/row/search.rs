@@ -10,7 +10,7 @@ use crate::simd::Simd;
 
 /// Blocks of a row that can't be read where it lies that are kept to be read again: 64
 /// KiB of `f32`, so that those of the rows gathered together fit the second-level cache.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 /// The search in one row.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What becomes of one register of logits: its weights, and what sums take of them.
 
-use super::moments::Frame;
+use super::moments::{Frame, Sums, nothing};
 use crate::element::Real;
 use crate::math::exp2::Factors;
 use crate::simd::Lanes;
@@ -14,13 +14,34 @@ pub(super) struct Weighed<V> {
 
 /// Sums in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Tally<V> {
-    pub(super) weight: V,
-    pub(super) first: V,
-    pub(super) second: V,
+pub(crate) struct Tally<V> {
+    weight: V,
+    first: V,
+    second: V,
 }
 
 impl<V: Lanes<Scalar: Real>> Tally<V> {
+    /// Nothing added.
+    #[inline(always)]
+    pub(crate) fn none(zero: V) -> Self {
+        Self { weight: zero, first: zero, second: zero }
+    }
+
+    /// Lane by lane in `f64`.
+    #[inline(always)]
+    pub(super) fn sums<const MOMENTS: u8>(&self) -> Sums {
+        let weight = self.weight.sum();
+        if weight < nothing::<V::Scalar>() {
+            return Sums::default();
+        }
+        Sums {
+            weight,
+            first: if MOMENTS >= 1 { self.first.sum() } else { 0.0 },
+            second: if MOMENTS >= 2 { self.second.sum() } else { 0.0 },
+            ..Sums::default()
+        }
+    }
+
     #[inline(always)]
     pub(super) fn add(&mut self, other: &Self) {
         self.weight = self.weight.add(other.weight);

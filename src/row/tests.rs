@@ -5,7 +5,7 @@ mod part;
 
 use ndarray::{ArrayViewD, IxDyn};
 
-use super::blocks::{BLOCK, CHUNK};
+use super::blocks::{BLOCK, CHUNK, PIECE};
 use super::entropy::entropy;
 use super::part::Part;
 use super::read::{Plan, Read, Stretch};

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Weigher, may_saturate};
 use crate::row::blocks::{BLOCK, Block, Scratch};
-use crate::row::moments::{Frame, Sums, moments};
+use crate::row::moments::{Frame, Room, Sums, moments};
 use crate::row::scaling::{Scaling, Shifter};
 use crate::row::scan::{has_nan, largest};
 use crate::simd::{Kernel, Lanes, Simd};
@@ -66,6 +66,7 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
         let mut nan = false;
         let (mut reference, mut top) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         let mut scratch: Scratch = [0; BLOCK * 8];
+        let mut room = Room::new(zero);
         for bytes in row.chunks(BLOCK * E::SIZE) {
             let block = if bytes.len() == BLOCK * E::SIZE {
                 Block { bytes, start: 0 }
@@ -76,8 +77,8 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
             // About the reference so far, which holds for nearly all blocks.
             let mut found = None;
             if reference.is_finite() {
-                let sums = sums_about::<S, E>(simd, block, &frame, reference);
-                let low = sums.largest.is_none_or(|largest| largest < top);
+                let sums = sums_about::<S, E>(simd, block, &frame, reference, &mut room);
+                let low = !sums.reaches || largest::<S, E, false>(simd, block).to_f64() < top;
                 found = (low && sums.weight < LARGE).then_some(sums.weight);
             }
             if let Some(sum) = found {
@@ -97,7 +98,7 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
             top = (reference + HEADROOM) / scaling.rate;
             frame.weigher = Weigher::new(simd, scaling.rate, reference);
             frame.max = Vector::<E, S>::splat(simd, E::Lane::from_f64(top));
-            let sum = sums_about::<S, E>(simd, block, &frame, reference).weight;
+            let sum = sums_about::<S, E>(simd, block, &frame, reference, &mut room).weight;
             sums.blocks.push(BlockSum { sum, reference });
         }
         if nan {
@@ -106,17 +107,18 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
     }
 }
 
-/// A block's sum, and its largest logit if that may be above what the reference is for.
+/// A block's sum, and whether a logit may be above what the reference is for.
 #[inline(always)]
 fn sums_about<S: Simd, E: Element>(
     simd: S,
     block: Block,
     frame: &Frame<Vector<E, S>>,
     reference: f64,
+    room: &mut Room<Vector<E, S>>,
 ) -> Sums {
     if may_saturate::<E::Lane>(reference) {
-        moments::<S, E, 0, false, false, false, true>(simd, block, frame, None)
+        moments::<S, E, 0, false, false, false, true>(simd, block, frame, room)
     } else {
-        moments::<S, E, 0, false, false, false, false>(simd, block, frame, None)
+        moments::<S, E, 0, false, false, false, false>(simd, block, frame, room)
     }
 }

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import BLOCK, CHUNK, DTYPES, make_row
+from .rows import BLOCK, CHUNK, DTYPES, PIECE, make_row
 
 SHORT = 2 * BLOCK + 77
 LONG = 2 * CHUNK + 3 * BLOCK + 11
@@ -76,6 +76,8 @@ def _equal_logits() -> Iterator[GoldenRow]:
     top_twice = _with(_normal(SHORT), [3, BLOCK + 3, 2 * BLOCK + 3], 5.0)
     yield GoldenRow("the maximum three times, one in each block", top_twice)
     yield GoldenRow("the maximum three times, T 10", top_twice, 10.0)
+    by_piece = _with(_normal(SHORT), [BLOCK + 3, BLOCK + PIECE, BLOCK + 3 * PIECE + 9], 5.0)
+    yield GoldenRow("the maximum three times, one in each of some pieces", by_piece)
     yield GoldenRow("half of all at the maximum", np.tile([1.0, 0.0], SHORT // 2))
 
 
@@ -102,6 +104,8 @@ def _spreads() -> Iterator[GoldenRow]:
         yield GoldenRow(f"two clusters, {length}", clusters)
         stages = _normal(length) + 10.0 * (np.arange(length) // BLOCK % 2)
         yield GoldenRow(f"clusters by block, {length}", stages)
+        stages = _normal(length) + 10.0 * (np.arange(length) // PIECE % 2)
+        yield GoldenRow(f"clusters by piece, {length}", stages)
         chasm = _with(_normal(length, 0.1, -60.0), 0, 20.0)
         yield GoldenRow(f"one peak 80 above the rest, {length}", chasm)
         # The first block says nothing about where the mass will lie.
@@ -116,6 +120,8 @@ def _spreads() -> Iterator[GoldenRow]:
     yield GoldenRow("a fall of 500 binades", np.linspace(200.0, -200.0, LONG))
     steps = -87.0 + 100.0 * (np.arange(SHORT) // BLOCK)
     yield GoldenRow("steps of 100 between blocks", steps + _normal(SHORT))
+    steps = -87.0 + 25.0 * (np.arange(SHORT) // PIECE)
+    yield GoldenRow("steps of 25 between pieces", steps + _normal(SHORT))
     yield GoldenRow("denormals", 1e-40 * _normal(SHORT))
     yield GoldenRow("float16 denormals", 1e-6 * _normal(SHORT))
 

@@ -14,8 +14,10 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
 }
 
-# Where the core cuts a row: it carries sums to float64 after each block, and shares out chunks.
-BLOCK = 1024
+# Where the core cuts a row: it reads pieces with a new maximum again, carries sums to float64
+# after each block, and shares out chunks.
+PIECE = 512
+BLOCK = 2048
 CHUNK = 131072
 
 

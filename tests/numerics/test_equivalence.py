@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .accuracy import Accuracy
 from .layouts import LAYOUTS, keywords
-from .rows import BLOCK, CHUNK, DTYPES, KINDS, make_rows, make_targets
+from .rows import BLOCK, CHUNK, DTYPES, KINDS, PIECE, make_rows, make_targets
 from .statistics import Result, fused_statistics, single_statistics
 
 
@@ -21,6 +21,7 @@ def _around(*boundaries: int) -> list[int]:
 
 LENGTHS = {
     "1 to 130": list(range(1, 131)),
+    "around a piece": _around(PIECE, 3 * PIECE, BLOCK + PIECE),
     "around a block": _around(BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, 13 * BLOCK),
     "around a chunk": _around(CHUNK, 2 * CHUNK),
     "around a block after a chunk": _around(CHUNK + BLOCK, 2 * CHUNK - BLOCK),

@@ -17,7 +17,7 @@ use super::terms::PairFrame;
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::excess;
 use crate::math::exp2::Weigher;
-use crate::row::blocks::halves;
+use crate::row::blocks::pieces;
 use crate::simd::{Lanes, Simd};
 
 /// Whether models with so much [`grown`] are read in logarithms.
@@ -106,8 +106,8 @@ pub(crate) fn renyi_terms<S: Simd, C: Element>(
     let (mut mass, mut difference, mut renyi) = (zero, zero, zero);
     let mut furthest = zero;
     let mut large = false;
-    for (p, q) in halves::<C>(p).zip(halves::<C>(q)) {
-        let (mut half_mass, mut half_difference, mut half_renyi) = (zero, zero, zero);
+    for (p, q) in pieces::<C>(p).zip(pieces::<C>(q)) {
+        let (mut piece_mass, mut piece_difference, mut piece_renyi) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {
             let (p, q) = (C::load_pair(simd, p), C::load_pair(simd, q));
@@ -137,14 +137,14 @@ pub(crate) fn renyi_terms<S: Simd, C: Element>(
                     term = term.choose(is_near, other);
                 }
                 furthest = r.keep(allowed).max(furthest);
-                half_mass = half_mass.add(own);
-                half_difference = half_difference.add(d);
-                half_renyi = half_renyi.add(term);
+                piece_mass = piece_mass.add(own);
+                piece_difference = piece_difference.add(d);
+                piece_renyi = piece_renyi.add(term);
             }
         }
-        mass = mass.add(half_mass);
-        difference = difference.add(half_difference);
-        renyi = renyi.add(half_renyi);
+        mass = mass.add(piece_mass);
+        difference = difference.add(piece_difference);
+        renyi = renyi.add(piece_renyi);
     }
     PairSums {
         mass: mass.sum(),

@@ -5,7 +5,7 @@ use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{atanh_excess, excess};
 use crate::math::exp2::{Exp2, Weigher};
-use crate::row::blocks::halves;
+use crate::row::blocks::pieces;
 use crate::simd::{Lanes, Simd};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
@@ -221,9 +221,9 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
     let (mut mass, mut difference, mut distance) = (zero, zero, zero);
     let (mut gaining, mut kl, mut js) = (zero, zero, zero);
     let mut furthest = zero;
-    for (p, q) in halves::<C>(p).zip(halves::<C>(q)) {
-        let (mut half_mass, mut half_difference, mut half_distance) = (zero, zero, zero);
-        let (mut half_gaining, mut half_kl, mut half_js) = (zero, zero, zero);
+    for (p, q) in pieces::<C>(p).zip(pieces::<C>(q)) {
+        let (mut piece_mass, mut piece_difference, mut piece_distance) = (zero, zero, zero);
+        let (mut piece_gaining, mut piece_kl, mut piece_js) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {
             let (p, q) = (C::load_pair(simd, p), C::load_pair(simd, q));
@@ -243,24 +243,24 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
                         furthest = r.keep(frame.is_allowed(x)).max(furthest);
                     }
                 }
-                half_mass = half_mass.add(own);
-                half_difference = half_difference.add(d);
-                half_distance = half_distance.add(d.abs());
-                half_gaining = half_gaining.add(own.keep(r.not_ge(zero)));
+                piece_mass = piece_mass.add(own);
+                piece_difference = piece_difference.add(d);
+                piece_distance = piece_distance.add(d.abs());
+                piece_gaining = piece_gaining.add(own.keep(r.not_ge(zero)));
                 if TERMS >= 1 {
-                    half_kl = half_kl.add(k);
+                    piece_kl = piece_kl.add(k);
                 }
                 if TERMS >= 2 {
-                    half_js = half_js.add(j);
+                    piece_js = piece_js.add(j);
                 }
             }
         }
-        mass = mass.add(half_mass);
-        difference = difference.add(half_difference);
-        distance = distance.add(half_distance);
-        gaining = gaining.add(half_gaining);
-        kl = kl.add(half_kl);
-        js = js.add(half_js);
+        mass = mass.add(piece_mass);
+        difference = difference.add(piece_difference);
+        distance = distance.add(piece_distance);
+        gaining = gaining.add(piece_gaining);
+        kl = kl.add(piece_kl);
+        js = js.add(piece_js);
     }
     PairSums {
         mass: mass.sum(),

@@ -2,14 +2,14 @@
 
 use super::super::part::Kind;
 use super::{
-    BFloat16, BLOCK, CHUNK, Encode, Float16, Float32, Float64, Part, Plan, decoded, encoded,
-    errors, naive_part, read,
+    BFloat16, BLOCK, CHUNK, Encode, Float16, Float32, Float64, PIECE, Part, Plan, decoded,
+    encoded, errors, naive_part, read,
 };
 use crate::simd::tests::{Random, sets};
 use crate::simd::{Isa, processor};
 
 /// Around every length at which something changes.
-const LENGTHS: [usize; 17] = [
+const LENGTHS: [usize; 20] = [
     1,
     2,
     15,
@@ -17,9 +17,12 @@ const LENGTHS: [usize; 17] = [
     17,
     33,
     200,
+    PIECE - 1,
+    PIECE + 1,
     BLOCK - 1,
     BLOCK,
     BLOCK + 1,
+    BLOCK + 3 * PIECE - 7,
     3 * BLOCK - 7,
     5000,
     CHUNK - 1,
@@ -69,6 +72,14 @@ fn rows(len: usize) -> Vec<(&'static str, Vec<f64>)> {
         (
             "masked to the end",
             row(&mut |i, _| if i + 1 < len { f64::NEG_INFINITY } else { 7.0 }),
+        ),
+        (
+            "maxima in some pieces",
+            row(&mut |i, random| {
+                let steps = [0.0, 3.0, 0.0, 4.0, 6.0, 0.0, 7.0, 7.0, 0.0, 90.0, 91.0, 0.0];
+                let top = if i % PIECE == 77 { steps[i / PIECE % steps.len()] } else { 0.0 };
+                if top > 0.0 { 2.0 + top } else { 0.3 * random.normal() }
+            }),
         ),
         (
             "two levels",
@@ -178,15 +189,17 @@ fn check_special<E: Encode>() {
         encoded::<E>(&row)
     };
     let (inf, masked) = (f64::INFINITY, vec![f64::NEG_INFINITY; len]);
-    let places = [0, 1, 31, BLOCK - 1, BLOCK, CHUNK - 1, CHUNK, len - 1];
+    let places =
+        [0, 1, 31, BLOCK - 1, BLOCK, BLOCK + PIECE, 3 * BLOCK - 1, CHUNK - 1, CHUNK, len - 1];
     for isa in sets() {
         let kind = |plan, bytes: &[u8]| read::<E>(isa, plan, bytes, 1.0, 0.0).0.kind();
         for at in places {
             let other = (at + 9) % len;
             for row in [&normal, &masked] {
-                for bytes in
-                    [with(&[(at, f64::NAN)], row), with(&[(at, f64::NAN), (other, inf)], row)]
-                {
+                // Blocks and pieces with a new maximum take another way than those without.
+                let top = if at + PIECE < len { at + PIECE } else { at - PIECE };
+                for others in [&[][..], &[(other, inf)], &[(other, 9.0)], &[(top, 9.0)]] {
+                    let bytes = with(&[&[(at, f64::NAN)], others].concat(), row);
                     for plan in PLANS {
                         let what = format!("{} {isa:?} {plan:?}: NaN at {at}", E::NAME);
                         assert_eq!(kind(plan, &bytes), Kind::NotANumber, "{what}");

@@ -24,7 +24,7 @@ use super::basis::headroom;
 use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{Excess, NARROW};
-use crate::row::blocks::{Block, halves};
+use crate::row::blocks::{Block, pieces};
 use crate::row::{moments, scan};
 use crate::simd::{Lanes, Simd, ahead};
 
@@ -131,8 +131,8 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     let mut extremes =
         Extremes { least: zero, reach: frame.splat(NARROW), cut: false, wide: 0 };
     let mut terms = TermSums::zero(frame);
-    for (p, q) in halves::<C>(p).zip(halves::<C>(q)) {
-        let mut half_terms = TermSums::zero(frame);
+    for (p, q) in pieces::<C>(p).zip(pieces::<C>(q)) {
+        let mut piece_terms = TermSums::zero(frame);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {
             if FIRST {
@@ -158,20 +158,20 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
                 if !square[1].add(square[0]).any_not_lt(bound) {
                     for i in 0..2 {
                         let p = frame.weigh::<false>(&frame.p, x[i]);
-                        half_terms.add_near::<TERMS, true>(frame, [p, r[i], square[i]]);
+                        piece_terms.add_near::<TERMS, true>(frame, [p, r[i], square[i]]);
                     }
                     continue;
                 }
                 extremes.wide += 1;
             }
-            let (sums, extremes) = (&mut half_terms, &mut extremes);
+            let (sums, extremes) = (&mut piece_terms, &mut extremes);
             if MODE == CAREFUL {
                 add_wide::<_, TERMS, true, FIRST>(frame, [x, y], sums, extremes);
             } else {
                 add_wide::<_, TERMS, false, FIRST>(frame, [x, y], sums, extremes);
             }
         }
-        terms.add(half_terms);
+        terms.add(piece_terms);
     }
     let Extremes { least, reach, mut cut, wide } = extremes;
     // Rows that are masked alike are common; a token that but one allows is not.

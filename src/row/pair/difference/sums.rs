@@ -39,15 +39,15 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
     }
 
     #[inline(always)]
-    pub(super) fn add(&mut self, half: Self) {
-        self.mass = self.mass.add(half.mass);
-        self.difference = self.difference.add(half.difference);
-        self.distance = self.distance.add(half.distance);
-        self.gaining = self.gaining.add(half.gaining);
-        self.kl = self.kl.add(half.kl);
-        self.js = self.js.add(half.js);
-        self.narrow_ratio = self.narrow_ratio.add(half.narrow_ratio);
-        self.narrow_kl = self.narrow_kl.add(half.narrow_kl);
+    pub(super) fn add(&mut self, piece: Self) {
+        self.mass = self.mass.add(piece.mass);
+        self.difference = self.difference.add(piece.difference);
+        self.distance = self.distance.add(piece.distance);
+        self.gaining = self.gaining.add(piece.gaining);
+        self.kl = self.kl.add(piece.kl);
+        self.js = self.js.add(piece.js);
+        self.narrow_ratio = self.narrow_ratio.add(piece.narrow_ratio);
+        self.narrow_kl = self.narrow_kl.add(piece.narrow_kl);
     }
 
     /// Adds tokens with weights `p` whose `|r|` is at most [`NARROW`] if `IS_NARROW`, or
