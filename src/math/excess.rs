@@ -31,6 +31,12 @@ pub trait Excess: Sized + 'static {
     const WIDE_EXCESS: &'static [Self];
     /// Coefficients of [`narrow_excess`].
     const NARROW_EXCESS: &'static [Self];
+    /// What `r` is divided by for [`narrow_shape`], a power of two.
+    const NARROW_UNIT: f64;
+    /// What [`narrow_shape`] is multiplied with.
+    const NARROW_LEADING: f64;
+    /// Numbers of [`narrow_shape`], if its squares are completed.
+    const NARROW_SQUARES: Option<[Self; 4]>;
     /// Coefficients of [`atanh_excess`].
     const ATANH: &'static [Self];
     /// Largest relative error; tests assert it.
@@ -69,6 +75,10 @@ impl Excess for f32 {
         0.001_398_218_6,
         -0.000_199_448_74,
     ];
+    const NARROW_UNIT: f64 = -8.0;
+    const NARROW_LEADING: f64 = 5.728_995_126_8;
+    const NARROW_SQUARES: Option<[f32; 4]> =
+        Some([0.232_728_72, 0.033_112_686, 0.372_712_1, 0.093_819_27]);
     const ATANH: &'static [f32] = &[
         0.333_333_34,
         0.199_999_85,
@@ -98,6 +108,9 @@ impl Excess for f64 {
         0.000_000_002_096_295_581_597_607_6,
         -0.000_000_000_161_164_965_143_715_46,
     ];
+    const NARROW_UNIT: f64 = 1.0;
+    const NARROW_LEADING: f64 = 1.0;
+    const NARROW_SQUARES: Option<[f64; 4]> = None;
     const EXCESS: &'static [f64] = &[
         0.5,
         -0.166_666_666_666_666_66,
@@ -154,6 +167,22 @@ pub(crate) fn wide_excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V, square: V
 #[inline(always)]
 pub(crate) fn narrow_excess<V: Lanes<Scalar: Real>>(simd: V::Simd, r: V, square: V) -> V {
     in_halves(simd, V::Scalar::NARROW_EXCESS, r, square)
+}
+
+/// The same over [`Excess::NARROW_LEADING`], as a function of `t`, which is `r` over
+/// [`Excess::NARROW_UNIT`]; `square` is `t^2`.
+///
+/// For `f32`, `(t^2 + a)^2 + b + t ((t^2 + c)^2 + d)`: three multiplications in place of
+/// five. The unit makes both leading coefficients one, but for a seventh of the odd one,
+/// which costs 1e-7 at the ends.
+#[inline(always)]
+pub(crate) fn narrow_shape<V: Lanes<Scalar: Real>>(simd: V::Simd, t: V, square: V) -> V {
+    let Some(numbers) = V::Scalar::NARROW_SQUARES else {
+        return in_halves(simd, V::Scalar::NARROW_EXCESS, t, square);
+    };
+    let [a, b, c, d] = numbers.map(|x| V::splat(simd, x));
+    let (even, odd) = (square.add(a), square.add(c));
+    odd.mul_add(odd, d).mul_add(t, even.mul_add(even, b))
 }
 
 /// As [`polynomial`], even and odd terms apart: as many operations as in one chain of

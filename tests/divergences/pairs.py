@@ -17,7 +17,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 MIXED = [(p, q) for p in DTYPES for q in DTYPES if p != q]
 LIMITS = {"float64": 1e-12, "float32": 1e-6}
 
-BLOCK = 1024
+BLOCK = 2048
 CHUNK = 131072
 
 NAMES = ("kl_divergence", "js_divergence", "total_variation", "cross_entropy_between")
@@ -56,6 +56,17 @@ def _peaked(length: int, rng: np.random.Generator) -> Pair:
     return p, q
 
 
+def _tops_in_turn(first: bool) -> Callable[[int, np.random.Generator], Pair]:
+    """What one model deems likely at the start, what the other does at the end."""
+
+    def make(length: int, rng: np.random.Generator) -> Pair:
+        p, q = rng.normal(0.0, 2.5, (2, length))
+        p[0 if first else -1] = q[-1 if first else 0] = 15.25
+        return p, q
+
+    return make
+
+
 def _shifted(length: int, rng: np.random.Generator) -> Pair:
     row = rng.normal(0.0, 2.5, length)
     return row, row + 3.25 + rng.normal(0.0, 1e-3, length)
@@ -92,6 +103,8 @@ KINDS: dict[str, Callable[[int, np.random.Generator], Pair]] = {
     "quantised": _noisy(0.1),
     "nearly equal": _noisy(1e-4),
     "peaked": _peaked,
+    "p's top first": _tops_in_turn(first=True),
+    "q's top first": _tops_in_turn(first=False),
     "shifted": _shifted,
     "same mask": _same_mask,
     "p masked": _p_masked,

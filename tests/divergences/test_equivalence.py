@@ -25,9 +25,9 @@ from .pairs import (
 
 LENGTHS = {
     "1 to 130": list(range(1, 131)),
-    "around blocks": [n + step for n in (BLOCK, 2 * BLOCK) for step in (-1, 0, 1)],
+    "around blocks": [n + step for n in (BLOCK, 2 * BLOCK, 3 * BLOCK) for step in (-1, 0, 1)],
     "around a chunk": [CHUNK - 1, CHUNK + 1],
-    "vocabularies": [32000, 128256],
+    "vocabularies": [32000, 50257, 128256, 151643],
 }
 PAIRS = [("float64", "float64"), ("float32", "float32"), ("bfloat16", "bfloat16")]
 PER_ROW = np.geomspace(0.5, 2.0, len(KINDS))

@@ -1,6 +1,8 @@
 //! The polynomials against their functions, on every instruction set.
 
-use crate::math::excess::{Excess, NARROW, atanh_excess, excess, narrow_excess, wide_excess};
+use crate::math::excess::{
+    Excess, NARROW, atanh_excess, excess, narrow_excess, narrow_shape, wide_excess,
+};
 use crate::math::jensen_shannon::{JensenShannon, even, mixed, narrow_even};
 use crate::simd::tests::{Float, sets, store};
 use crate::simd::{Kernel, Lanes, Simd};
@@ -13,6 +15,7 @@ enum Function {
     Excess,
     WideExcess,
     NarrowExcess,
+    NarrowShape,
     Atanh,
     Even,
     NarrowEven,
@@ -20,11 +23,14 @@ enum Function {
 }
 
 impl Function {
-    fn exact(self, x: f64) -> f64 {
+    fn exact<T: Excess>(self, x: f64) -> f64 {
         let factorial = |n: u32| (2..=n).map(f64::from).product::<f64>();
         match self {
             Function::Excess | Function::WideExcess | Function::NarrowExcess => {
                 series(-x, |k| 1.0 / factorial(k + 2))
+            }
+            Function::NarrowShape => {
+                Function::Excess.exact::<T>(x * T::NARROW_UNIT) / T::NARROW_LEADING
             }
             Function::Atanh => series(x, |k| 1.0 / f64::from(2 * k + 3)),
             Function::Even | Function::NarrowEven if x == 0.0 => 0.125,
@@ -56,6 +62,7 @@ impl<T: Float> Kernel for Evaluate<'_, T> {
                 Function::Excess => excess(simd, x),
                 Function::WideExcess => wide_excess(simd, x, x.mul(x)),
                 Function::NarrowExcess => narrow_excess(simd, x, x.mul(x)),
+                Function::NarrowShape => narrow_shape(simd, x, x.mul(x)),
                 Function::Atanh => atanh_excess(simd, x),
                 Function::Even => even(simd, x),
                 Function::NarrowEven => narrow_even(simd, x),
@@ -72,13 +79,13 @@ fn series(x: f64, c: impl Fn(u32) -> f64) -> f64 {
     (0..60).rev().fold(0.0, |sum, k| sum * x + c(k))
 }
 
-fn worst<T: Float>(least: f64, most: f64, function: Function) -> f64 {
+fn worst<T: Float + Excess>(least: f64, most: f64, function: Function) -> f64 {
     let step = (most - least) / 65535.0;
     let x: Vec<T> = (0..65536).map(|i| T::from_f64(least + step * f64::from(i))).collect();
     let mut worst = 0.0_f64;
     for isa in sets() {
         for (&x, found) in x.iter().zip(isa.run(Evaluate { x: &x, function })) {
-            let exact = function.exact(x.to_f64());
+            let exact = function.exact::<T>(x.to_f64());
             worst = worst.max((found.to_f64() / exact - 1.0).abs());
         }
     }
@@ -87,10 +94,12 @@ fn worst<T: Float>(least: f64, most: f64, function: Function) -> f64 {
 
 fn within_the_promised_error<T: Float + Excess + JensenShannon>() {
     let domain = <T as Excess>::DOMAIN;
+    let narrow = NARROW / <T as Excess>::NARROW_UNIT.abs();
     for (least, most, function, promised) in [
         (-1.0, 1.0, Function::Excess, <T as Excess>::ERROR),
         (-domain, domain, Function::WideExcess, <T as Excess>::ERROR),
         (-NARROW, NARROW, Function::NarrowExcess, <T as Excess>::ERROR),
+        (-narrow, narrow, Function::NarrowShape, <T as Excess>::ERROR),
         (0.0, LIMIT, Function::Atanh, <T as Excess>::ERROR),
         (0.0, domain * domain, Function::Even, <T as JensenShannon>::ERROR),
         (0.0, NARROW * NARROW, Function::NarrowEven, <T as JensenShannon>::ERROR),

@@ -5,10 +5,12 @@
 //! With `P = sum of p`, `U = sum of (q - p)` and `G = sum of (q - p + p r)` about some
 //! shift, those about another follow from them ([`Approach::moved`]); about the one
 //! where `U = 0`, `G / P` is KL. What moving takes off `G` is no error, but its rounding
-//! is: so a block that outweighs all before it, and owes most of its `G` to the shift,
-//! is summed again about its own, and the guess moves when most of `G` is owed to it.
-//! The shifts of lighter blocks differ from that of all by what the models differ, which
-//! stays in `G`.
+//! is: so when most of `G` is owed to the shift, the guess moves to the one of all that has
+//! been read, and the last block is summed again if it holds more of the first model's mass
+//! or of `G` than all before it. The shifts of single blocks differ from that of all by what
+//! the models differ, which stays in `G`: about its own the last block would be no more
+//! exact, and those before it could lie far from theirs. Where `q` is a small part of `p`
+//! the guess moves as well: it is known from `U`, so with the rounding of `P`.
 //!
 //! Rows that need more (NaN, infinities, probabilities far apart) are left to the
 //! readings that know the log-sum-exps.
@@ -79,9 +81,13 @@ impl Approach {
         self.basis.shift - self.sums.surplus().ln_1p()
     }
 
-    /// Whether most of `kl` is owed to the shift.
+    /// Whether most of `kl` is owed to the shift, or `q` is so small beside `p` that its
+    /// rounding, and so that of the own shift, would show in what they differ.
     fn is_off(&self) -> bool {
         let PairSums { mass, difference, kl, .. } = self.sums;
+        if mass * mass > (mass + difference) * (4.0 * mass + kl) {
+            return true;
+        }
         // For surpluses below 1/10 what is owed is at most 0.56 of their square.
         let little =
             difference.abs() < 0.1 * mass && 0.56 * difference * difference <= 0.5 * kl * mass;
@@ -92,13 +98,22 @@ impl Approach {
     pub(crate) fn merge(self, later: Self) -> Self {
         let reference = self.basis.reference.max(later.basis.reference);
         let (a, b) = (self.referred(reference), later.referred(reference));
-        let heavier = if b.sums.mass > a.sums.mass { b } else { a };
-        let shift = heavier.own_shift();
+        let shift = own_shift_of([&a, &b]);
         let (a, b) = (a.moved(shift), b.moved(shift));
         // A stretch without its careful pass decides for both.
         let careful = a.basis.careful && b.basis.careful;
         Self { basis: Basis { careful, ..a.basis }, sums: a.sums.merge(b.sums) }
     }
+}
+
+/// That of two stretches together, about the same reference: not far from those of one of
+/// them, either of which may be far from that of both.
+fn own_shift_of(stretches: [&Approach; 2]) -> f64 {
+    let own = stretches.map(Approach::own_shift);
+    let mass = stretches.map(|stretch| stretch.sums.mass);
+    let least = own[0].min(own[1]);
+    let second = mass[0] * (least - own[0]).exp() + mass[1] * (least - own[1]).exp();
+    least + ((mass[0] + mass[1]) / second).ln()
 }
 
 /// `e^x - 1 - x` without cancellation.
@@ -278,17 +293,16 @@ impl<S: Simd, C: Element> Running<S, C> {
             if block.cut || !finite || block.reach > reach::<C::Lane>() {
                 return;
             }
-            let own = Approach { sums: *sums, ..approach };
-            if sums.mass > approach.sums.mass && own.is_off() && !self.is_settled(&own) {
-                let reference = approach.basis.reference;
-                let Some(moved) = self.rest_on(approach, reference, own.own_shift()) else {
-                    return;
-                };
+            let both = Approach { sums: approach.sums.merge(*sums), ..approach };
+            let outweighs = sums.mass > approach.sums.mass || sums.kl > approach.sums.kl;
+            if outweighs && self.is_lost(&both) {
+                let (reference, shift) = (approach.basis.reference, both.own_shift());
+                let Some(moved) = self.rest_on(approach, reference, shift) else { return };
                 approach = moved;
                 continue;
             }
-            approach.sums = approach.sums.merge(*sums);
-            if approach.is_off() && !self.is_settled(&approach) {
+            approach = both;
+            if self.is_lost(&approach) {
                 let (reference, shift) = (approach.basis.reference, approach.own_shift());
                 let Some(moved) = self.rest_on(approach, reference, shift) else { return };
                 approach = moved;
@@ -296,6 +310,11 @@ impl<S: Simd, C: Element> Running<S, C> {
             self.found = Found::Some(approach);
             return;
         }
+    }
+
+    /// Whether most of `kl` is owed to the shift, and there is a better one.
+    fn is_lost(&self, approach: &Approach) -> bool {
+        approach.is_off() && !self.is_settled(approach)
     }
 
     /// Whether the shift is as close to its own as the passes can tell.

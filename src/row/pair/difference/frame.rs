@@ -1,6 +1,7 @@
 //! What a pass needs to know besides the block, and a token's log-ratio by that.
 
 use crate::element::Real;
+use crate::math::excess::Excess;
 use crate::math::exp2::{Exp2, Weigher};
 use crate::row::pair::basis::Basis;
 use crate::simd::Lanes;
@@ -14,12 +15,18 @@ pub(crate) struct DifferenceFrame<V: Lanes> {
     /// [`Basis::takes_care`]
     pub(super) careful: bool,
     pub(super) p: Weigher<V>,
+    /// For sums of nothing but its weights times what differences of logits tell.
+    pub(super) p_in_sums: Weigher<V, true>,
     pub(super) q: Weigher<V>,
     /// `1 / T` and the shift, and what the lane type lacks of them.
     inverse: V,
     inverse_low: V,
     shift: V,
     shift_low: V,
+    /// The same over [`Excess::NARROW_UNIT`].
+    narrow_inverse: V,
+    narrow_shift: V,
+    narrow_shift_low: V,
     /// Logits of the second row below this one count as this one. Those of the first
     /// have such a floor too, and where both are below theirs `r` is next to 0.
     pub(super) q_floor: V,
@@ -43,11 +50,15 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
             simd,
             careful: basis.takes_care::<V::Scalar>(),
             p: Weigher::new(simd, rate, basis.reference),
+            p_in_sums: Weigher::new(simd, rate, basis.reference),
             q: Weigher::new(simd, rate, q_reference),
             inverse: splat(inverse),
             inverse_low: splat(1.0 / basis.temperature - inverse),
             shift: splat(shift),
             shift_low: splat(basis.shift - shift),
+            narrow_inverse: splat(inverse / V::Scalar::NARROW_UNIT),
+            narrow_shift: splat(shift / V::Scalar::NARROW_UNIT),
+            narrow_shift_low: splat((basis.shift - shift) / V::Scalar::NARROW_UNIT),
             q_floor: splat(floor - basis.shift * basis.temperature),
             factor: splat(exponent.exp2()),
             exponential: Weigher::new(simd, LOG2_E, 0.0),
@@ -59,11 +70,15 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
     pub(super) fn uniform(&self) -> Self {
         Self {
             p: self.p.uniform(),
+            p_in_sums: self.p_in_sums.uniform(),
             q: self.q.uniform(),
             inverse: self.inverse.uniform(),
             inverse_low: self.inverse_low.uniform(),
             shift: self.shift.uniform(),
             shift_low: self.shift_low.uniform(),
+            narrow_inverse: self.narrow_inverse.uniform(),
+            narrow_shift: self.narrow_shift.uniform(),
+            narrow_shift_low: self.narrow_shift_low.uniform(),
             q_floor: self.q_floor.uniform(),
             factor: self.factor.uniform(),
             exponential: self.exponential.uniform(),
@@ -93,6 +108,13 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         } else {
             r.sub(self.shift_low)
         }
+    }
+
+    /// `r` over [`Excess::NARROW_UNIT`], for tokens whose `r` may be narrow.
+    #[inline(always)]
+    pub(super) fn narrow_ratio<const FIRST: bool>(&self, x: V, y: V) -> V {
+        let t = x.sub(y).fused_mul_sub(self.narrow_inverse, self.narrow_shift);
+        if FIRST { t } else { t.sub(self.narrow_shift_low) }
     }
 
     /// The weight of a logit that has been raised.

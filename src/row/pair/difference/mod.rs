@@ -126,7 +126,8 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     let watches = FIRST && (MODE == CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
     let frame = &frame.uniform();
     let zero = frame.splat(0.0);
-    let bound = frame.splat(NARROW * NARROW);
+    let unit = if TERMS == KL_ALONE { C::Lane::NARROW_UNIT } else { 1.0 };
+    let bound = frame.splat((NARROW / unit) * (NARROW / unit));
     let mut largest = frame.splat(f64::NEG_INFINITY);
     let mut extremes =
         Extremes { least: zero, reach: frame.splat(NARROW), cut: false, wide: 0 };
@@ -150,15 +151,23 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
             if MODE == HOPEFUL {
                 // Where it would change anything to raise the others, they are not
                 // narrow: -inf least of all, NaN where the product is emulated.
-                let r = [
-                    frame.log_ratio::<false, FIRST>(x[0], y[0]),
-                    frame.log_ratio::<false, FIRST>(x[1], y[1]),
-                ];
+                let mut r = [zero; 2];
+                for i in 0..2 {
+                    r[i] = if TERMS == KL_ALONE {
+                        frame.narrow_ratio::<FIRST>(x[i], y[i])
+                    } else {
+                        frame.log_ratio::<false, FIRST>(x[i], y[i])
+                    };
+                }
                 let square = [r[0].mul(r[0]), r[1].mul(r[1])];
                 if !square[1].add(square[0]).any_not_lt(bound) {
                     for i in 0..2 {
-                        let p = frame.weigh::<false>(&frame.p, x[i]);
-                        piece_terms.add_near::<TERMS, true>(frame, [p, r[i], square[i]]);
+                        if TERMS == KL_ALONE {
+                            piece_terms.add_narrow(frame, [x[i], r[i], square[i]]);
+                        } else {
+                            let p = frame.weigh::<false>(&frame.p, x[i]);
+                            piece_terms.add_near::<TERMS, true>(frame, [p, r[i], square[i]]);
+                        }
                     }
                     continue;
                 }
@@ -186,14 +195,16 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     } else {
         None
     };
-    let narrow_kl = terms.narrow_kl.sum();
+    let unit = C::Lane::NARROW_UNIT;
+    let narrow_ratio = unit * terms.narrow_ratio.sum();
+    let narrow_kl = unit * unit * C::Lane::NARROW_LEADING * terms.narrow_kl.sum();
     // Tokens that both exclude have the least weight instead, and no term of theirs is
     // eight times as large.
     let nothing = 8.0 * moments::nothing::<C::Lane>();
     BlockTerms {
         sums: PairSums {
             mass,
-            difference: terms.difference.sum() + (narrow_kl - terms.narrow_ratio.sum()),
+            difference: terms.difference.sum() + (narrow_kl - narrow_ratio),
             distance: above(terms.distance.sum(), nothing),
             gaining: terms.gaining.sum(),
             kl: above(terms.kl.sum() + narrow_kl, nothing),

@@ -3,7 +3,7 @@
 use super::frame::DifferenceFrame;
 use super::{DISTANCE, KL_ALONE, WITH_JS};
 use crate::element::Real;
-use crate::math::excess::{narrow_excess, wide_excess};
+use crate::math::excess::{narrow_excess, narrow_shape, wide_excess};
 use crate::math::jensen_shannon::{even, mixed, narrow_even};
 use crate::simd::Lanes;
 
@@ -16,8 +16,9 @@ pub(super) struct TermSums<V> {
     pub(super) gaining: V,
     pub(super) kl: V,
     pub(super) js: V,
-    /// `p r` and the terms of KL of narrow tokens, where there is no more to be known of
-    /// them: their difference tells that of `p` and `q`.
+    /// `p t` and the terms of KL of narrow tokens, over what [`narrow_shape`] is short of,
+    /// where there is no more to be known of them: their difference tells that of `p` and
+    /// `q`.
     pub(super) narrow_ratio: V,
     pub(super) narrow_kl: V,
 }
@@ -50,6 +51,22 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
         self.narrow_kl = self.narrow_kl.add(piece.narrow_kl);
     }
 
+    /// Adds tokens whose `|r|` is at most [`NARROW`] where KL alone is wanted; `x` are their
+    /// logits, raised, `t` is `r` over [`Excess::NARROW_UNIT`] and `square` is `t^2`.
+    ///
+    /// [`NARROW`]: crate::math::excess::NARROW
+    /// [`Excess::NARROW_UNIT`]: crate::math::excess::Excess::NARROW_UNIT
+    #[inline(always)]
+    pub(super) fn add_narrow(&mut self, frame: &DifferenceFrame<V>, [x, t, square]: [V; 3]) {
+        let weigher = &frame.p_in_sums;
+        let p = weigher.weight(weigher.factors::<true, false, true>(x, x));
+        let g = square.mul(narrow_shape(frame.simd, t, square));
+        self.mass = self.mass.add(p);
+        // An operation less than with `u`. Others would lose digits of `q`.
+        self.narrow_ratio = p.mul_add(t, self.narrow_ratio);
+        self.narrow_kl = p.mul_add(g, self.narrow_kl);
+    }
+
     /// Adds tokens with weights `p` whose `|r|` is at most [`NARROW`] if `IS_NARROW`, or
     /// else [`Excess::DOMAIN`]; `square` is `r^2`.
     ///
@@ -69,12 +86,6 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
         };
         let g = square.mul(excess);
         self.mass = self.mass.add(p);
-        if TERMS == KL_ALONE && IS_NARROW {
-            // An operation less than with `u`. Others would lose digits of `q`.
-            self.narrow_ratio = p.mul_add(r, self.narrow_ratio);
-            self.narrow_kl = p.mul_add(g, self.narrow_kl);
-            return;
-        }
         let u = g.sub(r);
         self.difference = p.mul_add(u, self.difference);
         if TERMS != KL_ALONE {
