@@ -5,17 +5,20 @@
 //! The row's sums are known in `f64`, so a probability is one more weight times one
 //! factor: `p = 2^(x * rate - N) * 2^(N - lse log2(e))`, `N` a whole number. Nothing is
 //! exponentiated that has been rounded as `x - lse` would be. Its error is relative, 4 ulp
-//! at most; probabilities below 2^-123 (2^-1021) are 0. A log-probability is `(x - max) / T - ln A`, two terms of one sign.
+//! at most; probabilities below 2^-123 (2^-1021) are 0. A log-probability is
+//! `(x - max) / T - ln A`, two terms of one sign.
 //!
-//! The second reading finds the row in the cache. Where the row is written over itself
-//! a block goes through scratch space first. Asking for the next row meanwhile was
-//! tried and dropped: on a Sapphire Rapids core it took a tenth more time.
+//! The second reading finds the row in the cache. Where the row is written over itself as
+//! another type, or with more than its own logits tell, a block goes through scratch space
+//! first. Asking for the next row meanwhile was tried and dropped: on a Sapphire Rapids
+//! core it took a tenth more time.
 
 use std::marker::PhantomData;
 
 use super::blocks::{BLOCK, Block, Scratch};
 use super::linear::Linear;
 use super::part::Part;
+use super::put::{Own, put};
 use super::scaling::{Scaling, Shift, Shifter};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Exp2, Weigher};
@@ -171,20 +174,8 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
     fn log_softmax<S: Simd>(&mut self, simd: S) {
         let (shifter, nats) = self.shifter(simd);
         let nats = splat::<S, E>(simd, nats);
-        let log_total = splat::<S, E>(simd, -self.part.log_total());
-        let mut scratch = [0; BLOCK * 8];
-        let vocab = self.out.len() / O::SIZE;
-        for at in (0..vocab).step_by(BLOCK) {
-            let len = BLOCK.min(vocab - at);
-            let (block, out) = self.block_and_out(at, len, &mut scratch);
-            let pairs = block.bytes.chunks_exact(E::PAIR * E::SIZE);
-            for (bytes, out) in pairs.zip(out.chunks_mut(E::PAIR * O::SIZE)) {
-                let [x0, x1] = E::load_pair(simd, bytes);
-                let y0 = shifter.shifted(x0).0.mul_add(nats, log_total);
-                let y1 = shifter.shifted(x1).0.mul_add(nats, log_total);
-                put::<S, E, O>(simd, [y0, y1], out);
-            }
-        }
+        let minus_log_total = splat::<S, E>(simd, -self.part.log_total());
+        self.write(simd, &LogDensity { shifter, nats, minus_log_total }, 0.0);
     }
 
     #[inline(always)]
@@ -199,52 +190,94 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
         let total = if SHIFTED { log2_total } else { self.part.max.mul_add(rate, log2_total) };
         let reference = total.round();
         let factor = (reference - total).exp2();
-        let density = Density {
+        let density = Density::<_, SHIFTED, SLOPE, SATURATE> {
             weigher: Weigher::new(simd, rate, reference),
             shifter,
             constant: splat::<S, E>(simd, constant * factor),
             slope: splat::<S, E>(simd, slope * factor * -nats),
         };
-        let minus_linear = splat::<S, E>(simd, -linear);
+        self.write(simd, &density, linear);
+    }
+
+    /// Writes what becomes of every logit, less its linear weight times `linear`.
+    #[inline(always)]
+    fn write<S: Simd>(
+        &mut self,
+        simd: S,
+        values: &impl Values<Vector<E, S>>,
+        linear_factor: f64,
+    ) {
+        let minus_factor = splat::<S, E>(simd, -linear_factor);
         let mut scratch = [0; BLOCK * 8];
         let mut weights = [0; BLOCK * 8];
         let lane_size = Own::<E>::SIZE;
         let vocab = self.out.len() / O::SIZE;
+        let is_linear = self.linear.is_some();
+        let rewrites = matches!(self.source, Source::InPlace) && E::NAME == O::NAME;
         for at in (0..vocab).step_by(BLOCK) {
             let len = BLOCK.min(vocab - at);
+            if rewrites && !is_linear && len == BLOCK {
+                let bytes = &mut self.out[at * E::SIZE..][..BLOCK * E::SIZE];
+                for pair in bytes.chunks_exact_mut(E::PAIR * E::SIZE) {
+                    let x = E::load_pair(simd, pair);
+                    E::store_pair(simd, [values.of(x[0]), values.of(x[1])], pair);
+                }
+                continue;
+            }
             if let Some((linear, row)) = self.linear {
                 linear.lanes::<E>(row, at, len, &mut weights);
             }
-            let is_linear = self.linear.is_some();
             let (block, out) = self.block_and_out(at, len, &mut scratch);
             let pairs = block.bytes.chunks_exact(E::PAIR * E::SIZE);
             let outs = out.chunks_mut(E::PAIR * O::SIZE);
             let weights = weights.chunks_exact(E::PAIR * lane_size);
             for ((bytes, out), weights) in pairs.zip(outs).zip(weights) {
-                let [x0, x1] = E::load_pair(simd, bytes);
-                let mut y0 = density.at::<SHIFTED, SLOPE, SATURATE>(x0);
-                let mut y1 = density.at::<SHIFTED, SLOPE, SATURATE>(x1);
+                let x = E::load_pair(simd, bytes);
+                let mut y = [values.of(x[0]), values.of(x[1])];
                 if is_linear {
-                    let [u0, u1] = Own::<E>::load_pair(simd, weights);
-                    (y0, y1) = (u0.mul_add(minus_linear, y0), u1.mul_add(minus_linear, y1));
+                    let u = Own::<E>::load_pair(simd, weights);
+                    y = [u[0].mul_add(minus_factor, y[0]), u[1].mul_add(minus_factor, y[1])];
                 }
-                put::<S, E, O>(simd, [y0, y1], out);
+                put::<S, E, O>(simd, y, out);
             }
         }
     }
 }
 
+/// What becomes of the logits of a register.
+trait Values<V> {
+    fn of(&self, x: V) -> V;
+}
+
+/// Log-probabilities.
+struct LogDensity<V: Lanes> {
+    shifter: Shifter<V>,
+    nats: V,
+    minus_log_total: V,
+}
+
+impl<V: Lanes<Scalar: Real>> Values<V> for LogDensity<V> {
+    #[inline(always)]
+    fn of(&self, x: V) -> V {
+        self.shifter.shifted(x).0.mul_add(self.nats, self.minus_log_total)
+    }
+}
+
 /// `p (constant + slope y)`, spread over registers: `y` in units of the shifter.
-struct Density<V: Lanes> {
+struct Density<V: Lanes, const SHIFTED: bool, const SLOPE: bool, const SATURATE: bool> {
     weigher: Weigher<V>,
     shifter: Shifter<V>,
     constant: V,
     slope: V,
 }
 
-impl<V: Lanes<Scalar: Real>> Density<V> {
+impl<V, const SHIFTED: bool, const SLOPE: bool, const SATURATE: bool> Values<V>
+    for Density<V, SHIFTED, SLOPE, SATURATE>
+where
+    V: Lanes<Scalar: Real>,
+{
     #[inline(always)]
-    fn at<const SHIFTED: bool, const SLOPE: bool, const SATURATE: bool>(&self, x: V) -> V {
+    fn of(&self, x: V) -> V {
         let (below_max, error) = self.shifter.shifted(x);
         let y = if SHIFTED { below_max } else { x };
         let kept = self.weigher.is_above_least(y);
@@ -264,70 +297,4 @@ impl<V: Lanes<Scalar: Real>> Density<V> {
 #[inline(always)]
 fn splat<S: Simd, E: Element>(simd: S, value: f64) -> Vector<E, S> {
     Vector::<E, S>::splat(simd, E::Lane::from_f64(value))
-}
-
-/// Writes a pair of registers, in the order of `E`, to as many elements as `out` takes.
-#[inline(always)]
-pub(super) fn put<S: Simd, E: Element, O: Element<Lane = E::Lane>>(
-    simd: S,
-    values: [Vector<E, S>; 2],
-    out: &mut [u8],
-) {
-    let values = match (E::INTERLEAVED, O::INTERLEAVED) {
-        (true, false) => E::in_order(simd, values),
-        (false, true) => interleaved::<S, E>(simd, values),
-        _ => values,
-    };
-    if out.len() == E::PAIR * O::SIZE {
-        O::store_pair(simd, values, out);
-    } else {
-        let mut whole = [0; 128];
-        O::store_pair(simd, values, &mut whole);
-        out.copy_from_slice(&whole[..out.len()]);
-    }
-}
-
-/// A pair of registers in the order of memory, even elements in the first, odd ones in the
-/// second. By way of memory: of all types only results narrower than both inputs need it.
-#[inline(always)]
-fn interleaved<S: Simd, E: Element>(simd: S, values: [Vector<E, S>; 2]) -> [Vector<E, S>; 2] {
-    let (mut ordered, mut apart) = ([0; 128], [0; 128]);
-    Own::<E>::store_pair(simd, values, &mut ordered);
-    let (even, odd) = apart.split_at_mut(64);
-    let size = Own::<E>::SIZE;
-    let places = even.chunks_exact_mut(size).zip(odd.chunks_exact_mut(size));
-    for (pair, (even, odd)) in ordered.chunks_exact(2 * size).zip(places) {
-        even.copy_from_slice(&pair[..size]);
-        odd.copy_from_slice(&pair[size..]);
-    }
-    Own::<E>::load_pair(simd, &apart)
-}
-
-/// The element type of the lanes of another.
-pub(super) type Own<E> = <<E as Element>::Lane as Real>::Own;
-
-/// Numbers as elements of type `O`, each rounded to the lane type first.
-pub(crate) struct Narrow<'a, O> {
-    pub(crate) values: &'a [f64],
-    pub(crate) out: &'a mut Vec<u8>,
-    pub(crate) element: PhantomData<O>,
-}
-
-impl<O: Element> Kernel for Narrow<'_, O> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let size = Own::<O>::SIZE;
-        self.out.resize(self.values.len() * O::SIZE, 0);
-        let outs = self.out.chunks_mut(O::PAIR * O::SIZE);
-        for (values, out) in self.values.chunks(O::PAIR).zip(outs) {
-            let mut lanes = [0; 128];
-            for (cell, &value) in lanes.chunks_exact_mut(size).zip(values) {
-                O::Lane::from_f64(value).write(cell);
-            }
-            let pair = Own::<O>::load_pair(simd, &lanes);
-            put::<S, Own<O>, O>(simd, pair, out);
-        }
-    }
 }

@@ -25,6 +25,7 @@ pub(crate) mod logsumexp;
 pub(crate) mod moments;
 pub(crate) mod pair;
 pub(crate) mod part;
+pub(crate) mod put;
 pub(crate) mod rank;
 pub(crate) mod read;
 pub(crate) mod renyi_divergence;

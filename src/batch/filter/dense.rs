@@ -9,7 +9,7 @@ use crate::batch::dense::Destination;
 use crate::batch::tasks::rows_in_tasks;
 use crate::element::{Element, Real};
 use crate::error::Error;
-use crate::row::dense::Narrow;
+use crate::row::put::Narrow;
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, fill};
 

@@ -13,7 +13,7 @@ use super::read::{Common, PairSide};
 use super::terms::PairFrame;
 use crate::element::{Element, Real, Vector};
 use crate::row::blocks::{BLOCK, Scratch};
-use crate::row::dense::{Own, put};
+use crate::row::put::{Own, put};
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// Where the second row's logits stand.
