@@ -1,9 +1,11 @@
 //! Statistics of a row: one file each, over one shared way of reading it.
 //!
-//! [`blocks`] cuts a row up, [`moments`] does the arithmetic on a block, [`scan`] all
-//! that takes none, [`accumulator`] carries it from block to block, [`part`] is what is
-//! known at the end and merges, [`read`] runs that over a chunk. A statistic is a
-//! [`Plan`] (what must be known) and a formula on the merged part.
+//! [`blocks`] cuts a row up, [`moments`] does the arithmetic on a block and [`tally`] that
+//! on a register, [`scan`] all that takes none, [`accumulator`] carries it from block to
+//! block into [`totals`], [`part`] is what is known at the end and merges, [`read`] runs
+//! that over a chunk. A statistic is a [`Plan`] (what must be known) and a formula on the
+//! merged part. Where a value for every logit is wanted [`dense`] computes it and [`put`]
+//! writes it.
 //!
 //! Divergences have two rows: [`pair`] is how they follow from sums over both; its
 //! files make these on a block and run that over a chunk.
