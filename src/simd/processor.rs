@@ -1,11 +1,16 @@
 //! What the processor is quick at, which its instruction sets do not tell.
 
+use std::num::NonZeroUsize;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-static HAS_FAR_QUEUE: AtomicBool = AtomicBool::new(true);
+static FAR_REQUESTS: AtomicUsize = AtomicUsize::new(FAR);
 static SCALES_IN_ONE: AtomicBool = AtomicBool::new(true);
 static KEEPS_UP: AtomicBool = AtomicBool::new(false);
+
+/// How far [`far_requests`] reach, and how far on Zen 4.
+const FAR: usize = 32768;
+const FAR_ON_ZEN_4: usize = 20480;
 
 /// Families of AMD's processors.
 const ZEN_3_AND_4: u32 = 0x19;
@@ -17,18 +22,20 @@ pub(super) fn learn() {
     LEARNT.call_once(|| {
         let family = amd_family();
         let others = family.is_none_or(|family| family < ZEN_5);
-        HAS_FAR_QUEUE.store(others, Ordering::Relaxed);
+        let is_zen_4 = family == Some(ZEN_3_AND_4);
+        let far = if is_zen_4 { FAR_ON_ZEN_4 } else { FAR };
+        FAR_REQUESTS.store(if others { far } else { 0 }, Ordering::Relaxed);
         SCALES_IN_ONE.store(others, Ordering::Relaxed);
-        KEEPS_UP.store(family == Some(ZEN_3_AND_4), Ordering::Relaxed);
+        KEEPS_UP.store(is_zen_4, Ordering::Relaxed);
     });
 }
 
-/// Whether it pays to ask for cache lines from far away into the second-level cache. There
-/// are more places for lines on their way there than to the first: 48 to 16 on Sapphire
-/// Rapids. Zen 5 has no use for them.
+/// How many bytes ahead it pays to ask for cache lines from far away into the second-level
+/// cache, if it does. There are more places for lines on their way there than to the first:
+/// 48 to 16 on Sapphire Rapids. Zen 5 has no use for them.
 #[inline(always)]
-pub(super) fn has_far_queue() -> bool {
-    HAS_FAR_QUEUE.load(Ordering::Relaxed)
+pub(super) fn far_requests() -> Option<NonZeroUsize> {
+    NonZeroUsize::new(FAR_REQUESTS.load(Ordering::Relaxed))
 }
 
 /// Whether the processor's own requests keep up with passes that do next to nothing with
