@@ -41,7 +41,7 @@ impl<V: Lanes<Scalar: Real>> Frame<V> {
     }
 }
 
-/// Room for what a pass leaves behind, and what it keeps for a while.
+/// Room for what a pass leaves behind, and for what it keeps for a while.
 #[derive(Clone, Copy)]
 pub(crate) struct Room<V> {
     /// The sums of each piece of the block.
@@ -93,8 +93,6 @@ impl Sums {
 ///   no use if the largest logit is as large.
 /// * `SHIFTED`: apply `frame.shift`.
 /// * `SATURATE`: as [`Weigher::factors`] has it.
-///
-/// With room for weights to put `aside` the block is neither `BELOW` nor `SHIFTED`.
 ///
 /// Where weights saturate their sum tells that no logit is large; otherwise the largest is
 /// found along with the sums.

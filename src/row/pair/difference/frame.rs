@@ -8,6 +8,34 @@ use crate::simd::Lanes;
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 
+/// Log-ratios in some unit: `1 / T` and the shift, and what the lane type lacks of that.
+#[derive(Clone, Copy)]
+pub(super) struct Ratio<V> {
+    inverse: V,
+    shift: V,
+    shift_low: V,
+}
+
+impl<V: Lanes> Ratio<V> {
+    /// Itself, at the start of a pass: see [`Lanes::uniform`].
+    #[inline(always)]
+    fn uniform(&self) -> Self {
+        Self {
+            inverse: self.inverse.uniform(),
+            shift: self.shift.uniform(),
+            shift_low: self.shift_low.uniform(),
+        }
+    }
+
+    /// That of two logits, the first of which has been raised. With `FIRST` the shift is a
+    /// value of the lane type.
+    #[inline(always)]
+    pub(super) fn of<const FIRST: bool>(&self, x: V, y: V) -> V {
+        let r = x.sub(y).fused_mul_sub(self.inverse, self.shift);
+        if FIRST { r } else { r.sub(self.shift_low) }
+    }
+}
+
 /// A [`Basis`], spread over registers.
 #[derive(Clone, Copy)]
 pub(crate) struct DifferenceFrame<V: Lanes> {
@@ -18,15 +46,11 @@ pub(crate) struct DifferenceFrame<V: Lanes> {
     /// For sums of nothing but its weights times what differences of logits tell.
     pub(super) p_in_sums: Weigher<V, true>,
     pub(super) q: Weigher<V>,
-    /// `1 / T` and the shift, and what the lane type lacks of them.
-    inverse: V,
+    /// `r`, and what the lane type lacks of `1 / T`.
+    pub(super) ratio: Ratio<V>,
     inverse_low: V,
-    shift: V,
-    shift_low: V,
-    /// The same over [`Excess::NARROW_UNIT`].
-    narrow_inverse: V,
-    narrow_shift: V,
-    narrow_shift_low: V,
+    /// `r` over [`Excess::NARROW_UNIT`].
+    pub(super) narrow_ratio: Ratio<V>,
     /// Logits of the second row below this one count as this one. Those of the first
     /// have such a floor too, and where both are below theirs `r` is next to 0.
     pub(super) q_floor: V,
@@ -45,6 +69,11 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         let inverse = V::Scalar::from_f64(1.0 / basis.temperature).to_f64();
         let q_reference = basis.q_reference();
         let exponent = basis.shift * LOG2_E - basis.reference + q_reference;
+        let ratio_over = |unit: f64| Ratio {
+            inverse: splat(inverse / unit),
+            shift: splat(shift / unit),
+            shift_low: splat((basis.shift - shift) / unit),
+        };
         let floor = (basis.reference + V::Scalar::LEAST) / rate;
         Self {
             simd,
@@ -52,13 +81,9 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
             p: Weigher::new(simd, rate, basis.reference),
             p_in_sums: Weigher::new(simd, rate, basis.reference),
             q: Weigher::new(simd, rate, q_reference),
-            inverse: splat(inverse),
+            ratio: ratio_over(1.0),
             inverse_low: splat(1.0 / basis.temperature - inverse),
-            shift: splat(shift),
-            shift_low: splat(basis.shift - shift),
-            narrow_inverse: splat(inverse / V::Scalar::NARROW_UNIT),
-            narrow_shift: splat(shift / V::Scalar::NARROW_UNIT),
-            narrow_shift_low: splat((basis.shift - shift) / V::Scalar::NARROW_UNIT),
+            narrow_ratio: ratio_over(V::Scalar::NARROW_UNIT),
             q_floor: splat(floor - basis.shift * basis.temperature),
             factor: splat(exponent.exp2()),
             exponential: Weigher::new(simd, LOG2_E, 0.0),
@@ -72,13 +97,9 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
             p: self.p.uniform(),
             p_in_sums: self.p_in_sums.uniform(),
             q: self.q.uniform(),
-            inverse: self.inverse.uniform(),
+            ratio: self.ratio.uniform(),
             inverse_low: self.inverse_low.uniform(),
-            shift: self.shift.uniform(),
-            shift_low: self.shift_low.uniform(),
-            narrow_inverse: self.narrow_inverse.uniform(),
-            narrow_shift: self.narrow_shift.uniform(),
-            narrow_shift_low: self.narrow_shift_low.uniform(),
+            narrow_ratio: self.narrow_ratio.uniform(),
             q_floor: self.q_floor.uniform(),
             factor: self.factor.uniform(),
             exponential: self.exponential.uniform(),
@@ -91,30 +112,20 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         V::splat(self.simd, V::Scalar::from_f64(x))
     }
 
-    /// `r`; `x` has been raised, and so has `y` if `CAREFUL`. With `FIRST` the shift is a
-    /// value of the lane type.
+    /// `r`; `x` has been raised, and so has `y` if `CAREFUL`. `FIRST` as in [`Ratio::of`].
     #[inline(always)]
     pub(super) fn log_ratio<const CAREFUL: bool, const FIRST: bool>(&self, x: V, y: V) -> V {
-        let apart = x.sub(y);
-        let r = apart.fused_mul_sub(self.inverse, self.shift);
-        if CAREFUL {
-            // What the difference lost (Knuth's two-sum).
-            let undone = apart.sub(x);
-            let lost = x.sub(apart.sub(undone)).sub(y.add(undone));
-            let low = apart.fused_mul_sub(self.inverse_low, self.shift_low);
-            r.add(lost.mul_add(self.inverse, low))
-        } else if FIRST {
-            r
-        } else {
-            r.sub(self.shift_low)
+        if !CAREFUL {
+            return self.ratio.of::<FIRST>(x, y);
         }
-    }
-
-    /// `r` over [`Excess::NARROW_UNIT`], for tokens whose `r` may be narrow.
-    #[inline(always)]
-    pub(super) fn narrow_ratio<const FIRST: bool>(&self, x: V, y: V) -> V {
-        let t = x.sub(y).fused_mul_sub(self.narrow_inverse, self.narrow_shift);
-        if FIRST { t } else { t.sub(self.narrow_shift_low) }
+        let Ratio { inverse, shift, shift_low } = self.ratio;
+        let apart = x.sub(y);
+        let r = apart.fused_mul_sub(inverse, shift);
+        // What the difference lost (Knuth's two-sum).
+        let undone = apart.sub(x);
+        let lost = x.sub(apart.sub(undone)).sub(y.add(undone));
+        let low = apart.fused_mul_sub(self.inverse_low, shift_low);
+        r.add(lost.mul_add(inverse, low))
     }
 
     /// The weight of a logit that has been raised.

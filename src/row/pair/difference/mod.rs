@@ -126,7 +126,11 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     let watches = FIRST && (MODE == CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
     let frame = &frame.uniform();
     let zero = frame.splat(0.0);
-    let unit = if TERMS == KL_ALONE { C::Lane::NARROW_UNIT } else { 1.0 };
+    let (ratio, unit) = if TERMS == KL_ALONE {
+        (&frame.narrow_ratio, C::Lane::NARROW_UNIT)
+    } else {
+        (&frame.ratio, 1.0)
+    };
     let bound = frame.splat((NARROW / unit) * (NARROW / unit));
     let mut largest = frame.splat(f64::NEG_INFINITY);
     let mut extremes =
@@ -151,14 +155,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
             if MODE == HOPEFUL {
                 // Where it would change anything to raise the others, they are not
                 // narrow: -inf least of all, NaN where the product is emulated.
-                let mut r = [zero; 2];
-                for i in 0..2 {
-                    r[i] = if TERMS == KL_ALONE {
-                        frame.narrow_ratio::<FIRST>(x[i], y[i])
-                    } else {
-                        frame.log_ratio::<false, FIRST>(x[i], y[i])
-                    };
-                }
+                let r = [ratio.of::<FIRST>(x[0], y[0]), ratio.of::<FIRST>(x[1], y[1])];
                 let square = [r[0].mul(r[0]), r[1].mul(r[1])];
                 if !square[1].add(square[0]).any_not_lt(bound) {
                     for i in 0..2 {
@@ -195,7 +192,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     } else {
         None
     };
-    let unit = C::Lane::NARROW_UNIT;
+    // None but those of KL alone.
     let narrow_ratio = unit * terms.narrow_ratio.sum();
     let narrow_kl = unit * unit * C::Lane::NARROW_LEADING * terms.narrow_kl.sum();
     // Tokens that both exclude have the least weight instead, and no term of theirs is
