@@ -109,8 +109,9 @@ pub(super) fn columns_in_tasks<W: Default, T: Columns>(
     let joined = Mutex::new(Joined { tasks, ..Joined::default() });
     let done = in_tasks(tasks, threads, interrupted, |task, room: &mut (W, T)| {
         let (workspace, output) = room;
+        let in_turn = locked(&joined).lend(task, output);
         run(task, workspace, output)?;
-        locked(&joined).put(task, output);
+        locked(&joined).put(task, output, in_turn);
         Ok(())
     })?;
     done.into_iter().collect::<Result<(), Error>>()?;
@@ -133,14 +134,28 @@ struct Joined<T> {
 }
 
 impl<T: Columns> Joined<T> {
+    /// Has a task whose turn it is add to the output of those before: nothing is copied then.
+    /// Whether it is its turn.
+    fn lend(&mut self, task: usize, output: &mut T) -> bool {
+        let in_turn = task == self.next;
+        if in_turn {
+            std::mem::swap(&mut self.all, output);
+        }
+        in_turn
+    }
+
     /// Takes the output of a task; in its place there is room for another.
-    fn put(&mut self, task: usize, output: &mut T) {
+    fn put(&mut self, task: usize, output: &mut T, in_turn: bool) {
         if task > self.next {
             let room = self.spare.pop().unwrap_or_default();
             self.early.insert(task, std::mem::replace(output, room));
             return;
         }
-        self.all.append(output);
+        if in_turn {
+            std::mem::swap(&mut self.all, output);
+        } else {
+            self.all.append(output);
+        }
         self.next += 1;
         if task == 0 {
             self.all.expect(self.tasks);

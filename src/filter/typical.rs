@@ -118,7 +118,7 @@ impl<W: Whole> Seen<'_, W> {
     }
 }
 
-/// A sum by blocks, as [`super::weighed::running_sums`] has it.
+/// A sum by blocks, as [`super::weighed::RunningSums`] has it.
 #[derive(Default)]
 struct Sums {
     before: f64,

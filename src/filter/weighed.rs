@@ -38,7 +38,7 @@ impl Weighed {
         self.gap.clear();
         self.gap.extend_from_slice(logits);
         isa.run(Weigh { gaps: &mut self.gap, weights: &mut self.weight, temperature });
-        running_sums(&self.weight, &mut self.sums);
+        isa.run(RunningSums { terms: &self.weight, sums: &mut self.sums });
     }
 }
 
@@ -93,26 +93,36 @@ pub(crate) fn gap(first: f64, x: f64, temperature: f64) -> f64 {
 
 /// Sums up to and with each term: within a block one after the other, and so are the
 /// sums of the blocks, as the definition of a draw has them.
-pub(crate) fn running_sums(terms: &[f64], sums: &mut Vec<f64>) {
-    sums.clear();
-    sums.resize(terms.len(), 0.0);
-    let many = terms.chunks(TOGETHER * SUMMED).zip(sums.chunks_mut(TOGETHER * SUMMED));
-    let mut before = 0.0;
-    for (terms, sums) in many {
-        if let (Ok(terms), Ok(sums)) = (terms.try_into(), (&mut *sums).try_into()) {
-            sums_of_blocks(terms, sums);
-        } else {
-            for (terms, sums) in terms.chunks(SUMMED).zip(sums.chunks_mut(SUMMED)) {
-                let mut sum = 0.0;
-                for (term, own) in terms.iter().zip(sums) {
-                    sum += term;
-                    *own = sum;
+pub(crate) struct RunningSums<'a> {
+    pub(crate) terms: &'a [f64],
+    pub(crate) sums: &'a mut Vec<f64>,
+}
+
+impl Kernel for RunningSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { terms, sums } = self;
+        sums.resize(terms.len(), 0.0);
+        let many = terms.chunks(TOGETHER * SUMMED).zip(sums.chunks_mut(TOGETHER * SUMMED));
+        let mut before = 0.0;
+        for (terms, sums) in many {
+            if let (Ok(terms), Ok(sums)) = (terms.try_into(), (&mut *sums).try_into()) {
+                sums_of_blocks(terms, sums);
+            } else {
+                for (terms, sums) in terms.chunks(SUMMED).zip(sums.chunks_mut(SUMMED)) {
+                    let mut sum = 0.0;
+                    for (term, own) in terms.iter().zip(sums) {
+                        sum += term;
+                        *own = sum;
+                    }
                 }
             }
-        }
-        for sums in sums.chunks_mut(SUMMED) {
-            sums.iter_mut().for_each(|sum| *sum += before);
-            before = sums.last().copied().unwrap_or(before);
+            for sums in sums.chunks_mut(SUMMED) {
+                sums.iter_mut().for_each(|sum| *sum += before);
+                before = sums.last().copied().unwrap_or(before);
+            }
         }
     }
 }
@@ -122,6 +132,7 @@ pub(crate) fn running_sums(terms: &[f64], sums: &mut Vec<f64>) {
 const TOGETHER: usize = 4;
 
 /// Sums within each of some blocks.
+#[inline(always)]
 fn sums_of_blocks(terms: &[f64; TOGETHER * SUMMED], all: &mut [f64; TOGETHER * SUMMED]) {
     let mut sums = [0.0; TOGETHER];
     for i in 0..SUMMED {

@@ -10,6 +10,10 @@ use crate::simd::{Kernel, Lanes, Simd};
 /// Up to so many groups of a step are looked at one by one.
 const FEW: usize = 4;
 
+/// Logits to be listed before they are taken: few enough that they are still in the cache
+/// next to the core.
+const AT_ONCE: usize = 256;
+
 /// A step of the sketch with groups that exceed a bound.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hit {
@@ -42,13 +46,14 @@ impl<E: Element> Kernel for Collect<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) -> Bound<E::Lane> {
-        self.look_up(simd);
-        self.raise(simd);
+        let count = self.look_up(simd);
+        self.raise(simd, count);
         let before = self.found.len();
         let bound = Vector::<E, S>::splat(simd, self.bound.value);
         self.groups.clear();
-        let mut count = 0;
-        for hit in &*self.hits {
+        let hits = std::mem::take(self.hits);
+        let mut listed = 0;
+        for hit in &hits[..count] {
             let (start, step) = self.span.step::<E>(hit.step as usize, self.step);
             let mut groups = hit.groups;
             let whole = step.len() == self.step * E::PAIR * E::SIZE;
@@ -61,15 +66,21 @@ impl<E: Element> Kernel for Collect<'_, E> {
                 continue;
             }
             // All of it, without a branch on what it holds.
-            reserve(self.places, count + step.len() / E::SIZE);
+            reserve(self.places, listed + step.len() / E::SIZE);
             let pairs = step.chunks_exact(E::PAIR * E::SIZE);
             for (pair, start) in pairs.zip((start as u32..).step_by(E::PAIR)) {
                 let [x0, x1] = E::load_pair(simd, pair);
                 let bits = in_order::<S, E>(x0.bits_gt(bound), x1.bits_gt(bound));
-                count += simd.places(bits, start, &mut self.places[count..]);
+                listed += simd.places(bits, start, &mut self.places[listed..]);
+            }
+            // While the logits are still near.
+            if listed >= AT_ONCE {
+                self.take(listed);
+                listed = 0;
             }
         }
-        self.take(count);
+        *self.hits = hits;
+        self.take(listed);
         if self.step == LONG {
             self.take_groups::<LONG>();
         } else {
@@ -84,13 +95,14 @@ impl<E: Element> Kernel for Collect<'_, E> {
 }
 
 impl<E: Element> Collect<'_, E> {
-    /// Lists the steps that hold anything above the bound.
+    /// Lists the steps that hold anything above the bound; how many they are.
     #[inline(always)]
-    fn look_up<S: Simd>(&mut self, simd: S) {
+    fn look_up<S: Simd>(&mut self, simd: S) -> usize {
         let bound = Vector::<E, S>::splat(simd, self.bound.value);
         let maxima = self.maxima.chunks_exact(MAXIMA);
-        self.hits.clear();
-        self.hits.resize(maxima.len(), Hit::default());
+        if self.hits.len() < maxima.len() {
+            self.hits.resize(maxima.len(), Hit::default());
+        }
         // Whether a step is one of them is as good as random.
         let mut end = 0;
         for (step, pair) in maxima.enumerate() {
@@ -99,18 +111,19 @@ impl<E: Element> Collect<'_, E> {
             self.hits[end] = Hit { step: step as u32, groups };
             end += usize::from(groups != 0);
         }
-        self.hits.truncate(end);
+        end
     }
 
     /// Raises the bound if most groups above it stand with many others in their step:
     /// where a row is sorted, all logits of such a step are above the bound. Elsewhere
     /// that would take longer than to collect a few too many.
     #[inline(always)]
-    fn raise<S: Simd>(&mut self, simd: S) {
-        let groups: u32 = self.hits.iter().map(|hit| hit.groups.count_ones()).sum();
-        if self.hits.len() * E::PAIR / 4 * 3 < groups as usize {
+    fn raise<S: Simd>(&mut self, simd: S, count: usize) {
+        let hits = &self.hits[..count];
+        let groups: u32 = hits.iter().map(|hit| hit.groups.count_ones()).sum();
+        if count * E::PAIR / 4 * 3 < groups as usize {
             self.scratch.clear();
-            for hit in &*self.hits {
+            for hit in hits {
                 let (_, step) = self.span.step::<E>(hit.step as usize, self.step);
                 self.scratch.extend_from_slice(step);
             }
@@ -180,20 +193,26 @@ impl<E: Element> Collect<'_, E> {
         self.take(count.min(missing));
     }
 
-    /// Adds the logits at the first places listed.
+    /// Adds the logits at the first places listed, which are in order.
     #[inline(always)]
     fn take(&mut self, count: usize) {
-        let span = self.span;
-        let logit = |place: u32| {
-            let at = (place as usize - span.start) * E::SIZE;
-            // Those of the row's last block are behind the others.
-            let bytes = match at.checked_sub(span.blocks.len()) {
-                None => &span.blocks[at..],
-                Some(at) => &span.last[at..],
-            };
-            PackedOf::<E>::new(E::widen(&bytes[..E::SIZE]), place)
-        };
-        self.found.extend(self.places[..count].iter().map(|&place| logit(place)));
+        let Span { blocks, last, start, .. } = *self.span;
+        let places = &self.places[..count];
+        // Those of the row's last block are behind the others.
+        let behind = start + blocks.len() / E::SIZE;
+        let split = places.partition_point(|&place| (place as usize) < behind);
+        for (places, bytes, start) in
+            [(&places[..split], blocks, start), (&places[split..], last, behind)]
+        {
+            // In a loop of this function: what collections have for it would be compiled
+            // without the instruction set.
+            let begin = self.found.len();
+            self.found.resize(begin + places.len(), PackedOf::<E>::default());
+            for (own, &place) in self.found[begin..].iter_mut().zip(places) {
+                let at = (place as usize - start) * E::SIZE;
+                *own = PackedOf::<E>::new(E::widen(&bytes[at..at + E::SIZE]), place);
+            }
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) use span::Span;
 
 use collect::{Collect, Hit};
 use packed::Packed;
+use sketch::Maxima;
 
 use crate::element::{Element, Real};
 
@@ -64,7 +65,7 @@ pub(crate) struct Selection<R: Real> {
     /// A bound of the last row, near which that of a similar row lies.
     guess: R,
     /// Of the span that is being read.
-    maxima: Vec<u8>,
+    maxima: Maxima,
     scratch: Vec<u8>,
     hits: Vec<Hit>,
     groups: Vec<usize>,
@@ -80,7 +81,7 @@ impl<R: Real> Selection<R> {
             found: Vec::new(),
             floor: None,
             guess: R::NEG_INFINITY,
-            maxima: Vec::new(),
+            maxima: Maxima::default(),
             scratch: Vec::new(),
             hits: Vec::new(),
             groups: Vec::new(),
@@ -99,7 +100,7 @@ impl<R: Real> Selection<R> {
 
     /// How [`sketch`] is to look at the span that is being read: the length of a group,
     /// and where the maxima go.
-    pub(crate) fn sketching(&mut self) -> (usize, &mut Vec<u8>) {
+    pub(crate) fn sketching(&mut self) -> (usize, &mut Maxima) {
         (sketch::step_for(self.k), &mut self.maxima)
     }
 
@@ -153,7 +154,7 @@ impl<E: Element> Kernel for Settle<'_, E> {
         let mut group = (k >= bound::MANY && floor.is_none()).then_some(step);
         let bound = loop {
             let search = bound::Search { k, group, floor, guess: selection.guess };
-            let (maxima, scratch) = (&selection.maxima, &mut selection.scratch);
+            let (maxima, scratch) = (selection.maxima.bytes(), &mut selection.scratch);
             let bound = bound::of_span::<S, E>(simd, span, maxima, scratch, search);
             if floor.is_none() {
                 selection.guess = bound.value;

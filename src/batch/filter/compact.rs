@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::filter::chain::log_total;
 use crate::row::Columns;
 use crate::simd::strided::StridedRows;
-use crate::simd::{Isa, pages};
+use crate::simd::{Isa, Kernel, Simd, pages};
 
 /// What is left of rows.
 #[derive(Debug, Default)]
@@ -60,10 +60,38 @@ impl Reals {
         }
     }
 
-    fn extend(&mut self, values: impl Iterator<Item = f64>) {
+    /// Adds what becomes of some values.
+    fn extend(&mut self, isa: Isa, values: &[f64], map: impl Fn(f64) -> f64) {
         match self {
-            Reals::Narrow(all) => all.extend(values.map(|x| x as f32)),
-            Reals::Wide(all) => all.extend(values),
+            Reals::Narrow(all) => isa.run(Extend { all, values, map }),
+            Reals::Wide(all) => isa.run(Extend { all, values, map }),
+        }
+    }
+}
+
+/// Adds what becomes of some values to others: what collections have for it would be compiled
+/// without the instruction set.
+struct Extend<'a, R, F> {
+    all: &'a mut Vec<R>,
+    values: &'a [f64],
+    map: F,
+}
+
+impl<R: Real, F: Fn(f64) -> f64> Kernel for Extend<'_, R, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        const AT_ONCE: usize = 64;
+        let Self { all, values, map } = self;
+        pages::make_room(all, values.len());
+        let mut some = [R::from_f64(0.0); AT_ONCE];
+        for values in values.chunks(AT_ONCE) {
+            let some = &mut some[..values.len()];
+            for (own, &value) in some.iter_mut().zip(values) {
+                *own = R::from_f64(map(value));
+            }
+            all.extend_from_slice(some);
         }
     }
 }
@@ -172,12 +200,13 @@ impl Kept {
         self.log_mass.push(left.log_mass);
         let tokens = &mut self.tokens;
         let ids = &room.ids[first..end];
+        pages::make_room(&mut tokens.ids, ids.len());
         tokens.ids.extend(ids.iter().map(|&id| id as i32));
         room.weighed.look(isa, &room.logits, first, left.temperature);
         let count = end - first;
         let (gaps, weights) = (&room.weighed.gap[..count], &room.weighed.weight[..count]);
         let log_total = log_total(gaps, weights);
-        tokens.log_probs.extend(gaps.iter().map(|gap| 0.0 - (gap + log_total)));
+        tokens.log_probs.extend(isa, gaps, |gap| 0.0 - (gap + log_total));
         // The order takes both zeros for one.
         let logits = &mut room.logits[first..end];
         let items = row.contiguous_row(0);
@@ -186,7 +215,7 @@ impl Kept {
         for (x, &id) in logits[zeros.clone()].iter_mut().zip(&room.ids[first..end][zeros]) {
             *x = E::widen(&items[id as usize * E::SIZE..][..E::SIZE]).to_f64();
         }
-        tokens.logits.extend(logits.iter().map(|x| x / left.temperature));
+        tokens.logits.extend(isa, logits, |x| x / left.temperature);
     }
 }
 
