@@ -291,8 +291,8 @@ def js_divergence(
 
     .. math:: w D(p \| m) + (1 - w) D(q \| m), \qquad m = w p + (1 - w) q
 
-    with D the `kl_divergence` [1]_. It is finite always, and symmetric if w is 1/2. Its relative
-    error grows as the inverse of the smaller weight.
+    with D the `kl_divergence` [1]_. It is finite always, and symmetric if w is 1/2. That of nearly
+    equal models is as accurate, relative to itself, as that of others, whatever the weight.
 
     Parameters
     ----------

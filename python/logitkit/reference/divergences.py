@@ -2,8 +2,10 @@
 
 With r the logarithm of p / q of a token, ``u = expm1(-r)`` is ``(q - p) / p``, and
 
-    KL = sum of p (u + r)       JS = sum of p ((1 - w) f(u) - f((1 - w) u))
-    total variation = 1/2 sum of p |u|          with f(u) = (1 + u) ln(1 + u) - u
+    KL = sum of p (u + r)       total variation = 1/2 sum of p |u|
+    JS = sum of m (w f(p / m - 1) + (1 - w) f(q / m - 1))
+
+    with m = w p + (1 - w) q and f(t) = (1 + t) ln(1 + t) - t
 
 where no term is negative: the divergence of nearly equal models keeps its digits. For small r the
 brackets are taken from their series. The Rényi divergence of order a is, with b = 1 - a,
@@ -64,14 +66,11 @@ class _Pair(NamedTuple):
         return self.checked(np.where(excluded, np.inf, np.maximum(terms.sum(axis=-1), 0.0)))
 
     def js(self, w: float) -> _Real:
+        m = w * self.p + (1.0 - w) * self.q
         with np.errstate(all="ignore"):
-            m = w * self.p + (1.0 - w) * self.q
-            far_p = np.where(self.p > 0.0, w * self.p * np.log(self.p / m), 0.0)
-            far_q = np.where(self.q > 0.0, (1.0 - w) * self.q * np.log(self.q / m), 0.0)
-            f = _entropic
-            near = self.p * ((1.0 - w) * f(self.u) - f((1.0 - w) * self.u))
-            terms = np.where(np.abs(self.r) < 0.1, near, far_p + far_q)
-        return self.checked(terms.sum(axis=-1))
+            apart = np.where(m > 0.0, self.difference / m, 0.0)
+        terms = w * _entropic((w - 1.0) * apart) + (1.0 - w) * _entropic(w * apart)
+        return self.checked((m * terms).sum(axis=-1))
 
     @property
     def difference(self) -> _Real:
@@ -119,10 +118,13 @@ def _excess(r: _Real) -> _Real:
     return 0.5 * r**2 * np.polyval(terms[::-1], r)
 
 
-def _entropic(u: _Real) -> _Real:
-    """``(1 + u) ln(1 + u) - u`` for small u, by its series."""
-    u = np.clip(u, -0.12, 0.12)
-    return u**2 * np.polyval([(-1.0) ** k / ((k + 1) * (k + 2)) for k in range(18)][::-1], u)
+def _entropic(t: _Real) -> _Real:
+    """``(1 + t) ln(1 + t) - t``, for small t by its series."""
+    small = np.clip(t, -0.1, 0.1)
+    series = [(-1.0) ** k / ((k + 1) * (k + 2)) for k in range(18)][::-1]
+    with np.errstate(all="ignore"):
+        large = np.where(t > -1.0, (1.0 + t) * np.log1p(t) - t, 1.0)
+    return np.where(np.abs(t) < 0.1, small**2 * np.polyval(series, small), large)
 
 
 def _pair(
@@ -229,7 +231,7 @@ def js_divergence(
     out: NDArray[Any] | None = None,
     threads: int | None = None,
 ) -> Any:
-    """``sum of p ((1 - w) f(u) - f((1 - w) u))``."""
+    """``sum of m (w f(p / m - 1) + (1 - w) f(q / m - 1))``."""
     pair = _pair(p_logits, q_logits, axis, temperature, dtype)
     return _per_pair(pair.js(as_share(weight, "weight")) * as_scale(base), pair, keepdims, out)
 

@@ -6,7 +6,8 @@
 //!
 //! * KL(p||q) `= sum of (q - p + p r)`,
 //! * total variation `= 1/2 sum of |q - p|`,
-//! * JS `= sum of p ((1 - w) f(q / p) - f(w + (1 - w) q / p))`, `f(t) = t ln t - t + 1`,
+//! * JS `= sum of m (w f(p / m) + (1 - w) f(q / m))`, `m = w p + (1 - w) q` and
+//!   `f(t) = t ln t - t + 1`,
 //!
 //! of which no term is negative, so that the divergence of nearly equal models is
 //! as accurate, relative to itself, as that of others. `sum p r` cancels: it loses

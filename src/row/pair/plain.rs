@@ -23,16 +23,13 @@ pub(crate) fn plain_terms<C: Element>(
         sums.distance += difference.abs();
         sums.gaining += if ratio < 0.0 { p } else { 0.0 };
         sums.kl += if p > 0.0 { (difference + p * ratio).max(0.0) } else { q };
-        sums.js += if near {
-            let u = (-ratio).exp_m1();
-            p * ((1.0 - weight) * entropic(u) - entropic((1.0 - weight) * u))
-        } else {
-            let mixture = weight * p + (1.0 - weight) * q;
-            let one = |share: f64, x: f64| {
-                if share * x > 0.0 { share * x * (x / mixture).ln() } else { 0.0 }
-            };
-            one(weight, p) + one(1.0 - weight, q)
-        };
+        let mixture = weight * p + (1.0 - weight) * q;
+        if mixture > 0.0 {
+            let apart = difference / mixture;
+            let of_p = weight * entropic((weight - 1.0) * apart);
+            let of_q = (1.0 - weight) * entropic(weight * apart);
+            sums.js += mixture * (of_p + of_q);
+        }
         let allowed = x > LOWEST;
         if allowed && y == f64::NEG_INFINITY {
             sums.kl = f64::INFINITY;
@@ -87,7 +84,14 @@ pub(super) fn plain_difference(x: f64, y: f64, alignment: &Alignment) -> f64 {
     Token::new(x, y, alignment).difference
 }
 
-/// `(1 + u) ln(1 + u) - u`
+/// `(1 + u) ln(1 + u) - u`, for small `u` by its series.
 fn entropic(u: f64) -> f64 {
-    (1.0 + u) * u.ln_1p() - u
+    if u <= -1.0 {
+        return 1.0;
+    }
+    if u.abs() > 0.1 {
+        return (1.0 + u) * u.ln_1p() - u;
+    }
+    let terms = (1..16).rev().map(|n| f64::from(n * (n + 1)));
+    u * u * terms.fold(0.0, |sum, terms| sum * -u + 1.0 / terms)
 }

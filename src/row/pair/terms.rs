@@ -11,6 +11,9 @@ use crate::simd::{Lanes, Simd};
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 const LN_2: f64 = std::f64::consts::LN_2;
 
+/// Up to where a row is close to the mixture: the domain of [`atanh_excess`].
+const CLOSE: f64 = 0.46;
+
 /// One of the two rows.
 #[derive(Clone, Copy)]
 struct Side<V: Lanes> {
@@ -149,24 +152,31 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         near
     }
 
+    /// `((1 - z) ln(1 - z) + z) / (z s)` by `s = z / (2 - z)`, the half of `-ln(1 - z)` but for
+    /// its third power.
+    #[inline(always)]
+    fn entropic_shape(&self, s: V) -> V {
+        let one = self.splat(1.0);
+        one.sub(one.sub(s).mul(s).mul(atanh_excess(self.simd, s.mul(s))))
+    }
+
     /// The terms of tokens whose `r` lies in [-1, 1]: multiples of `p r` and `p r^2`.
     #[inline(always)]
     fn near<const TERMS: u8>(&self, p: V, r: V) -> [V; 3] {
-        let one = self.splat(1.0);
         let square = r.mul(r);
         let h = excess(self.simd, r);
         let g = square.mul(h);
         let u = g.sub(r);
         let mut js = p;
         if TERMS >= 2 {
-            // (1 + u) ln(1 + u) - u, by r; then that of what the mixture has of u:
-            // with z = 1 - m / p, s = z / (2 - z): z s (1 - (1 - s) s A(s^2)).
-            let whole = square.mul(one.sub(one.add(r).mul(h)));
-            let z = self.splat(0.0).sub(self.share_q).mul(u);
-            let s = z.div(self.splat(2.0).sub(z));
-            let a = atanh_excess(self.simd, s.mul(s));
-            let mixed = z.mul(s).mul(one.sub(one.sub(s).mul(s).mul(a)));
-            js = p.mul(self.share_q.mul(whole).sub(mixed));
+            let [a, w] = [self.share_q.mul(u), self.share_p.mul(u)];
+            let two = self.splat(2.0);
+            // Of m / p - 1 = a: what both rows are off the mixture, as `atanh` takes it.
+            let below_p = a.div(two.add(a));
+            let below_q = w.div(two.add(a).add(a.add(w)));
+            let of_p = below_p.mul(self.entropic_shape(below_p));
+            let of_q = below_q.mul(self.entropic_shape(self.splat(0.0).sub(below_q)));
+            js = p.mul(a).mul(self.share_p.mul(of_p.add(of_q)));
         }
         [p.mul(u), p.mul(g), js]
     }
@@ -179,9 +189,9 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         let kl = p.mul_add(r, difference);
         let mut js = p;
         if TERMS >= 2 {
-            // With t the lesser of p and q by the greater, c that of the mixture:
-            // the greater times (-c ln c - share of the lesser t |r|).
+            // With t the lesser of p and q by the greater, c that of the mixture.
             let (zero, one, half) = (self.splat(0.0), self.splat(1.0), self.splat(0.5));
+            let two = self.splat(2.0);
             let p_is_less = r.not_ge(zero);
             let greater = q.max(p);
             let less = p.choose(p_is_less, q);
@@ -200,8 +210,20 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
             let square = s.mul(s);
             let tail = square.mul(atanh_excess(self.simd, square));
             log = s.add(s).mul_add(tail, s.add(s)).add(log);
-            let own = share.mul(t).mul(r.abs());
-            js = greater.mul(zero.sub(c).mul(log).sub(own));
+            // Those of each row, by logarithms or, where it is close to the mixture, by how far.
+            let limit = self.splat(CLOSE);
+            let above_c = share.mul(one.sub(t));
+            let s = above_c.div(two.sub(above_c));
+            let square = s.mul(s);
+            let tail = s.add(s).mul(square.mul(atanh_excess(self.simd, square)));
+            let of_greater =
+                above_c.mul_add(s, tail).choose(s.not_ge(limit), zero.sub(log.add(above_c)));
+            let below_c = other.mul(one.sub(t));
+            let s = below_c.div(tiny.max(c.add(t)));
+            let by_distance = below_c.mul(s).mul(self.entropic_shape(s));
+            let by_logarithm = below_c.sub(t.mul(r.abs().add(log)));
+            let of_less = by_distance.choose(s.not_ge(limit), by_logarithm);
+            js = greater.mul(other.mul(of_greater).add(share.mul(of_less)));
         }
         [difference, kl, js]
     }
