@@ -93,6 +93,39 @@ def test_nearly_equal_models_keep_their_digits(
         np.testing.assert_allclose(plain, truth, 1e-9, err_msg=name)
 
 
+@pytest.mark.parametrize("offset", [3e4, -2e5])
+def test_large_logits_cost_float64_no_digits(instruction_set: str, offset: float) -> None:
+    rng = np.random.default_rng(6)
+    p, q = rng.normal(0.0, 2.0, (2, 2, 700))
+    q[1] += 3.0
+    p, q = p + offset, q + offset
+    for temperature in (1.0, 0.3):
+        for name, got in ask(logitkit, p, q, temperature=temperature).items():
+            truth = [
+                exact_divergences(x, y, (temperature, temperature))[name]
+                for x, y in zip(p, q, strict=True)
+            ]
+            np.testing.assert_allclose(got, truth, rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("length", [512, 2048, 9000])
+def test_roundings_that_all_go_one_way(instruction_set: str, length: int) -> None:
+    """Equal logits in one row: their terms are rounded alike in every lane."""
+    rng = np.random.default_rng(7)
+    point = rng.normal(0.0, 2.0, length)
+    point[length // 2] += 300.0
+    for equal in (-3.98, -1.22, 0.5, 1.0, 2.28):
+        steps = np.where(np.arange(length) % 2, equal, equal + 1)
+        for other in (point, steps):
+            rows = [row.astype(np.float32) for row in (other, np.full(length, equal))]
+            for p, q in (rows, rows[::-1]):
+                for temperature in (1.0, 0.5):
+                    pair = (p.astype(np.float64), q.astype(np.float64))
+                    expected = ask(reference, *pair, temperature=temperature)
+                    for name, got in ask(logitkit, p, q, temperature=temperature).items():
+                        np.testing.assert_allclose(got, expected[name], 1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_same_logits_do_not_differ(instruction_set: str, dtype: str) -> None:
     p, _ = make_pairs(3000, dtype, dtype)

@@ -5,11 +5,13 @@ use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{atanh_excess, excess};
 use crate::math::exp2::{Exp2, Weigher};
-use crate::row::blocks::pieces;
+use crate::row::blocks::half_pieces;
 use crate::simd::{Lanes, Simd};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 const LN_2: f64 = std::f64::consts::LN_2;
+/// What it is short of ln 2.
+const LN_2_LOW: f64 = 2.319_046_813_846_299_6e-17;
 
 /// Up to where a row is close to the mixture: the domain of [`atanh_excess`].
 const CLOSE: f64 = 0.46;
@@ -83,7 +85,9 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         let [t, u] = alignment.temperatures;
         let [p, q] = alignment.references;
         let [shift, shift_low] = split(simd, alignment.shift, alignment.correction);
-        let log_factor = alignment.shift + (q - p) * LN_2 + alignment.correction;
+        let (apart, correction) = (q - p, alignment.correction);
+        let log_factor =
+            apart.mul_add(LN_2, alignment.shift) + (apart * LN_2_LOW + correction);
         let [factor, factor_low] = split(simd, log_factor.exp(), 0.0);
         let least = weight.min(1.0 - weight);
         Self {
@@ -243,7 +247,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
     let (mut mass, mut difference, mut distance) = (zero, zero, zero);
     let (mut gaining, mut kl, mut js) = (zero, zero, zero);
     let mut furthest = zero;
-    for (p, q) in pieces::<C>(p).zip(pieces::<C>(q)) {
+    for (p, q) in half_pieces::<C>(p).zip(half_pieces::<C>(q)) {
         let (mut piece_mass, mut piece_difference, mut piece_distance) = (zero, zero, zero);
         let (mut piece_gaining, mut piece_kl, mut piece_js) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));

@@ -68,7 +68,11 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         let shift = V::Scalar::from_f64(basis.shift).to_f64();
         let inverse = V::Scalar::from_f64(1.0 / basis.temperature).to_f64();
         let q_reference = basis.q_reference();
-        let exponent = basis.shift * LOG2_E - basis.reference + q_reference;
+        // By the rate as rounded, which the weights have, and with all digits where the shift or
+        // the references are large.
+        let apart = basis.shift * basis.temperature;
+        let lost = basis.shift.mul_add(basis.temperature, -apart);
+        let exponent = apart.mul_add(rate, q_reference - basis.reference) + lost * rate;
         let ratio_over = |unit: f64| Ratio {
             inverse: splat(inverse / unit),
             shift: splat(shift / unit),
