@@ -85,9 +85,15 @@ impl<R: Real, const MOMENTS: u8> Totals<R, MOMENTS> {
         sums.weight += block.weight;
         sums.first += block.first;
         sums.second += block.second;
-        let off = MOMENTS >= 2 && sums.first * sums.first > 0.5 * sums.weight * sums.second;
+        self.follow_mean()
+    }
+
+    /// Makes the mean the centre if it has drifted away. Tells whether it had.
+    #[inline(always)]
+    fn follow_mean(&mut self) -> bool {
+        let Sums { weight, first, second, .. } = self.sums;
+        let off = MOMENTS >= 2 && first * first > 0.5 * weight * second;
         if off {
-            let Sums { weight, first, .. } = self.sums;
             self.recentre(self.centre, self.centre + first / weight);
         }
         off
@@ -137,6 +143,8 @@ impl<R: Real, const MOMENTS: u8> Totals<R, MOMENTS> {
                 self.sums.weight += weight;
                 self.sums.first += weight * gap;
                 self.sums.second += weight * gap * gap;
+                // They may be nearly all there is, far from what was before them.
+                self.follow_mean();
             }
         }
     }
