@@ -81,7 +81,8 @@ class Accuracy:
         where: str,
     ) -> None:
         bad = np.argwhere(~(error <= limit))
-        if bad.size == 0:
+        # Not by its size: the place of a scalar is an empty list.
+        if len(bad) == 0:
             return
         lines = [
             f"  at {index.tolist()}: got {got[tuple(index)]!r}, exact {exact[tuple(index)]!r}, "

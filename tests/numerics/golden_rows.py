@@ -116,6 +116,10 @@ def _spreads() -> Iterator[GoldenRow]:
         yield GoldenRow(f"a narrow cluster below one token, {length}", _with(late, 0, 1.0))
         drift = np.linspace(0.0, 3.0, length) + _normal(length, 1e-3)
         yield GoldenRow(f"a slow drift, {length}", drift)
+    # The copies of a maximum are put to the rest once there is a larger one.
+    for low in (-9.1, -7.1355, -4.18):
+        runs = np.repeat([low, 1.438, 1.5259], 2000)
+        yield GoldenRow(f"runs of equal logits, each above the last, from {low:g}", runs)
     yield GoldenRow("a climb of 500 binades", np.linspace(-200.0, 200.0, LONG))
     yield GoldenRow("a fall of 500 binades", np.linspace(200.0, -200.0, LONG))
     steps = -87.0 + 100.0 * (np.arange(SHORT) // BLOCK)

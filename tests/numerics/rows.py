@@ -16,7 +16,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 # Where the core cuts a row: it reads pieces with a new maximum again, carries sums to float64
 # after each block, and shares out chunks.
-PIECE = 512
+PIECE = 256
 BLOCK = 2048
 CHUNK = 131072
 

@@ -87,3 +87,25 @@ def test_temperatures_out_of_range_of_float32(instruction_set: str, dtype: str) 
     np.testing.assert_allclose(hot.entropy, np.log(4), rtol=3e-7)
     np.testing.assert_allclose(hot.logsumexp, np.log(4), rtol=3e-7)
     np.testing.assert_allclose(hot.max_prob, 0.25, rtol=3e-7)
+
+
+@pytest.mark.parametrize("length", [1000, 2048, 4096])
+def test_all_equal_but_one(instruction_set: str, length: int) -> None:
+    """Roundings go one way: log-sum-exp has 7e-7, all else what it has elsewhere."""
+    rng = np.random.default_rng(length)
+    logits = np.repeat(rng.normal(0.0, 2.0, 300).astype(np.float32)[:, None], length, axis=1)
+    logits[:, length // 3] += np.abs(rng.normal(0.0, 6.0, 300)).astype(np.float32)
+    targets = np.full(300, length // 3)
+    got = logitkit.token_stats(logits, targets)
+    expected = reference.token_stats(logits.astype(np.float64), targets)
+    np.testing.assert_allclose(got.logsumexp, expected.logsumexp, 1.2e-7, 7e-7)
+    for name in ("entropy", "varentropy", "max_prob", "log_prob"):
+        values = getattr(got, name), getattr(expected, name)
+        np.testing.assert_allclose(*values, rtol=1e-6, err_msg=name)
+
+
+def test_what_misses_its_limit_is_refused() -> None:
+    for shape in ((), (3,), (2, 2)):
+        exact = np.ones(shape)
+        with pytest.raises(AssertionError, match="entropy of float32"):
+            Accuracy().check("entropy", "float32", np.float32(1.1) * exact.astype("f4"), exact, "x")

@@ -17,7 +17,7 @@ use super::terms::PairFrame;
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::excess;
 use crate::math::exp2::Weigher;
-use crate::row::blocks::half_pieces;
+use crate::row::blocks::pieces;
 use crate::simd::{Lanes, Simd};
 
 /// Whether models with so much [`grown`] are read in logarithms.
@@ -106,7 +106,7 @@ pub(crate) fn renyi_terms<S: Simd, C: Element>(
     let (mut mass, mut difference, mut renyi) = (zero, zero, zero);
     let mut furthest = zero;
     let mut large = false;
-    for (p, q) in half_pieces::<C>(p).zip(half_pieces::<C>(q)) {
+    for (p, q) in pieces::<C>(p).zip(pieces::<C>(q)) {
         let (mut piece_mass, mut piece_difference, mut piece_renyi) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {

@@ -5,7 +5,7 @@ use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{atanh_excess, excess};
 use crate::math::exp2::{Exp2, Weigher};
-use crate::row::blocks::half_pieces;
+use crate::row::blocks::pieces;
 use crate::simd::{Lanes, Simd};
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
@@ -247,7 +247,7 @@ pub(crate) fn pair_terms<S: Simd, C: Element, const TERMS: u8>(
     let (mut mass, mut difference, mut distance) = (zero, zero, zero);
     let (mut gaining, mut kl, mut js) = (zero, zero, zero);
     let mut furthest = zero;
-    for (p, q) in half_pieces::<C>(p).zip(half_pieces::<C>(q)) {
+    for (p, q) in pieces::<C>(p).zip(pieces::<C>(q)) {
         let (mut piece_mass, mut piece_difference, mut piece_distance) = (zero, zero, zero);
         let (mut piece_gaining, mut piece_kl, mut piece_js) = (zero, zero, zero);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));

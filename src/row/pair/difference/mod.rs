@@ -24,7 +24,7 @@ use super::basis::headroom;
 use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
 use crate::math::excess::{Excess, NARROW};
-use crate::row::blocks::{Block, half_pieces};
+use crate::row::blocks::{Block, pieces};
 use crate::row::{moments, scan};
 use crate::simd::{Lanes, Simd, ahead};
 
@@ -136,7 +136,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     let mut extremes =
         Extremes { least: zero, reach: frame.splat(NARROW), cut: false, wide: 0 };
     let mut terms = TermSums::zero(frame);
-    for (p, q) in half_pieces::<C>(p).zip(half_pieces::<C>(q)) {
+    for (p, q) in pieces::<C>(p).zip(pieces::<C>(q)) {
         let mut piece_terms = TermSums::zero(frame);
         let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
         for (p, q) in pairs {
