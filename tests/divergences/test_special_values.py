@@ -40,15 +40,19 @@ def test_a_token_that_q_excludes(instruction_set: str, dtype: str, length: int) 
                 np.testing.assert_allclose(got[name], exact[name], rtol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("weight", [1e-9, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("weight", [0.0, 1e-9, 0.1, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("gap", [30.0, 700.0, 744.5])
 def test_a_token_of_next_to_no_probability(instruction_set: str, weight: float, gap: float) -> None:
-    # Those of the others are 1: no more and no less comes of it.
+    # The first token has all but that; rows of far temperatures or large logits are summed one by
+    # one.
     p, q = np.zeros((2, 40))
     p[1:], q[1:] = -gap, -2 * gap
-    for library in (logitkit, reference):
-        got = library.js_divergence(p, q, weight=weight)
-        assert 0.0 <= got <= 40 * np.exp(-gap)
+    for offset, temperature in ((0.0, 1.0), (0.0, 1e-7), (2.0**45, 1.0)):
+        pair = [(row * temperature + offset) for row in (p, q)]
+        for library in (logitkit, reference):
+            for x, y in (pair, pair[::-1]):
+                got = library.js_divergence(x, y, temperature=temperature, weight=weight)
+                assert 0.0 <= got <= 41 * np.exp(-gap)
 
 
 @pytest.mark.parametrize("length", LENGTHS)

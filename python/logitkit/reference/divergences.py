@@ -66,6 +66,9 @@ class _Pair(NamedTuple):
         return self.checked(np.where(excluded, np.inf, np.maximum(terms.sum(axis=-1), 0.0)))
 
     def js(self, w: float) -> _Real:
+        if w in (0.0, 1.0):
+            # The mixture may be infinitely far from the one whose weight is 0.
+            return self.checked(np.zeros(self.valid.shape))
         m = w * self.p + (1.0 - w) * self.q
         with np.errstate(all="ignore"):
             apart = np.where(m > 0.0, self.difference / m, 0.0)
