@@ -133,7 +133,8 @@ def kl_divergence(
     kl : ndarray or NumPy scalar
         Of the shape of the logits without `axis`, a scalar for a single row; float64 if either of
         the logits is, float32 otherwise. Not negative; inf where a token that p allows is -inf in
-        q. Logits of p below -1e30 count as -inf there.
+        q, or masked there by a number below -1e30, as the least finite one. Logits of p below -1e30
+        count as -inf.
     grad : ndarray
         With `return_grad` or `grad_out`: of the shape of `q_logits`; finite also where the
         divergence is inf, NaN where it is NaN.
