@@ -21,8 +21,8 @@ impl PairStatistic for JsDivergence {
     }
 
     fn finish(&self, pair: &Pair, output: &mut Vec<f64>) {
-        // A mixture of one is no further from it than rounding.
+        // A mixture of one is that one, and its terms may be rounding or no numbers.
         let is_mixed = self.weight > 0.0 && self.weight < 1.0;
-        output.push(pair.js() * if is_mixed { self.scale } else { 0.0 });
+        output.push(if is_mixed { pair.js() * self.scale } else { pair.valid(0.0) });
     }
 }

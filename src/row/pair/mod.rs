@@ -21,9 +21,9 @@
 //! are read again, from the cache.
 //!
 //! [`difference`] makes the sums of rows at one temperature, [`terms`] those of others
-//! and of uneven mixtures, [`renyi`] those of powers, [`plain`] those that registers do
-//! not hold. KL alone needs no log-sum-exp first ([`running`]). Once a pair has been read,
-//! [`gradient`] writes what KL grows by with each logit.
+//! and of uneven mixtures ([`mixture`]), [`renyi`] those of powers, [`plain`] those that
+//! registers do not hold. KL alone needs no log-sum-exp first ([`running`]). Once a pair has
+//! been read, [`gradient`] writes what KL grows by with each logit.
 //!
 //! At one temperature `r` is exact relative to itself. At two, in 32-bit lanes only to
 //! about 1e-13, in 64-bit lanes to 1e-16 times the size of the logits. KL and JS are of
@@ -34,6 +34,7 @@ pub(crate) mod alignment;
 mod basis;
 pub(crate) mod difference;
 pub(crate) mod gradient;
+mod mixture;
 mod plain;
 pub(crate) mod read;
 pub(crate) mod renyi;

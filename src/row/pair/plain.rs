@@ -24,8 +24,7 @@ pub(crate) fn plain_terms<C: Element>(
         sums.gaining += if ratio < 0.0 { p } else { 0.0 };
         sums.kl += if p > 0.0 { (difference + p * ratio).max(0.0) } else { q };
         let mixture = weight * p + (1.0 - weight) * q;
-        // A mixture of one may be infinitely far from the other, whose weight is 0.
-        if mixture > 0.0 && weight > 0.0 && weight < 1.0 {
+        if mixture > 0.0 {
             let apart = difference / mixture;
             let of_p = weight * entropic((weight - 1.0) * apart);
             let of_q = (1.0 - weight) * entropic(weight * apart);

@@ -1,10 +1,11 @@
 //! The pass over a block of two rows: the terms of divergences, in registers.
 
 use super::alignment::Alignment;
+use super::mixture::Mixture;
 use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
-use crate::math::excess::{atanh_excess, excess};
-use crate::math::exp2::{Exp2, Weigher};
+use crate::math::excess::excess;
+use crate::math::exp2::Weigher;
 use crate::row::blocks::pieces;
 use crate::simd::{Lanes, Simd};
 
@@ -12,9 +13,6 @@ const LOG2_E: f64 = std::f64::consts::LOG2_E;
 const LN_2: f64 = std::f64::consts::LN_2;
 /// What it is short of ln 2.
 const LN_2_LOW: f64 = 2.319_046_813_846_299_6e-17;
-
-/// Up to where a row is close to the mixture: the domain of [`atanh_excess`].
-const CLOSE: f64 = 0.46;
 
 /// One of the two rows.
 #[derive(Clone, Copy)]
@@ -71,11 +69,7 @@ pub(crate) struct PairFrame<V: Lanes> {
     factor: V,
     factor_low: V,
     lowest: V,
-    /// Weights of the rows in the mixture.
-    share_p: V,
-    share_q: V,
-    /// Doublings that bring the smaller of them to 1/2.
-    doublings: u32,
+    mixture: Mixture<V>,
 }
 
 impl<V: Lanes<Scalar: Real>> PairFrame<V> {
@@ -89,7 +83,6 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         let log_factor =
             apart.mul_add(LN_2, alignment.shift) + (apart * LN_2_LOW + correction);
         let [factor, factor_low] = split(simd, log_factor.exp(), 0.0);
-        let least = weight.min(1.0 - weight);
         Self {
             simd,
             p: Side::new(simd, t, p),
@@ -99,9 +92,7 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
             factor,
             factor_low,
             lowest: splat(LOWEST),
-            share_p: splat(weight),
-            share_q: splat(1.0 - weight),
-            doublings: if least > 0.0 { (-least.log2()).ceil() as u32 - 1 } else { 0 },
+            mixture: Mixture::new(simd, weight),
         }
     }
 
@@ -156,14 +147,6 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         near
     }
 
-    /// `((1 - z) ln(1 - z) + z) / (z s)` by `s = z / (2 - z)`, the half of `-ln(1 - z)` but for
-    /// its third power.
-    #[inline(always)]
-    fn entropic_shape(&self, s: V) -> V {
-        let one = self.splat(1.0);
-        one.sub(one.sub(s).mul(s).mul(atanh_excess(self.simd, s.mul(s))))
-    }
-
     /// The terms of tokens whose `r` lies in [-1, 1]: multiples of `p r` and `p r^2`.
     #[inline(always)]
     fn near<const TERMS: u8>(&self, p: V, r: V) -> [V; 3] {
@@ -171,17 +154,7 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         let h = excess(self.simd, r);
         let g = square.mul(h);
         let u = g.sub(r);
-        let mut js = p;
-        if TERMS >= 2 {
-            let [a, w] = [self.share_q.mul(u), self.share_p.mul(u)];
-            let two = self.splat(2.0);
-            // Of m / p - 1 = a: what both rows are off the mixture, as `atanh` takes it.
-            let below_p = a.div(two.add(a));
-            let below_q = w.div(two.add(a).add(a.add(w)));
-            let of_p = below_p.mul(self.entropic_shape(below_p));
-            let of_q = below_q.mul(self.entropic_shape(self.splat(0.0).sub(below_q)));
-            js = p.mul(a).mul(self.share_p.mul(of_p.add(of_q)));
-        }
+        let js = if TERMS >= 2 { self.mixture.near(p, u) } else { p };
         [p.mul(u), p.mul(g), js]
     }
 
@@ -191,44 +164,7 @@ impl<V: Lanes<Scalar: Real>> PairFrame<V> {
         let q = self.q_weight(y);
         let difference = q.sub(p);
         let kl = p.mul_add(r, difference);
-        let mut js = p;
-        if TERMS >= 2 {
-            // With t the lesser of p and q by the greater, c that of the mixture.
-            let (zero, one, half) = (self.splat(0.0), self.splat(1.0), self.splat(0.5));
-            let two = self.splat(2.0);
-            let p_is_less = r.not_ge(zero);
-            let greater = q.max(p);
-            let less = p.choose(p_is_less, q);
-            let tiny = self.splat(V::Scalar::LEAST.exp2());
-            let t = less.div(tiny.max(greater));
-            let share = self.share_p.choose(p_is_less, self.share_q);
-            let other = self.share_q.choose(p_is_less, self.share_p);
-            let c = share.mul_add(t, other);
-            let (mut mantissa, mut log) = (c, zero);
-            for _ in 0..self.doublings {
-                let low = mantissa.not_ge(half);
-                mantissa = mantissa.add(mantissa.keep(low));
-                log = log.sub(self.splat(LN_2).keep(low));
-            }
-            let s = mantissa.sub(one).div(mantissa.add(one));
-            let square = s.mul(s);
-            let tail = square.mul(atanh_excess(self.simd, square));
-            log = s.add(s).mul_add(tail, s.add(s)).add(log);
-            // Those of each row, by logarithms or, where it is close to the mixture, by how far.
-            let limit = self.splat(CLOSE);
-            let above_c = share.mul(one.sub(t));
-            let s = above_c.div(two.sub(above_c));
-            let square = s.mul(s);
-            let tail = s.add(s).mul(square.mul(atanh_excess(self.simd, square)));
-            let of_greater =
-                above_c.mul_add(s, tail).choose(s.not_ge(limit), zero.sub(log.add(above_c)));
-            let below_c = other.mul(one.sub(t));
-            let s = below_c.div(tiny.max(c.add(t)));
-            let by_distance = below_c.mul(s).mul(self.entropic_shape(s));
-            let by_logarithm = below_c.sub(t.mul(r.abs().add(log)));
-            let of_less = by_distance.choose(s.not_ge(limit), by_logarithm);
-            js = greater.mul(other.mul(of_greater).add(share.mul(of_less)));
-        }
+        let js = if TERMS >= 2 { self.mixture.far([p, q], r) } else { p };
         [difference, kl, js]
     }
 }
