@@ -109,9 +109,9 @@ pub(super) fn columns_in_tasks<W: Default, T: Columns>(
     let joined = Mutex::new(Joined { tasks, ..Joined::default() });
     let done = in_tasks(tasks, threads, interrupted, |task, room: &mut (W, T)| {
         let (workspace, output) = room;
-        let in_turn = locked(&joined).lend(task, output);
+        locked(&joined).lend(task, output);
         run(task, workspace, output)?;
-        locked(&joined).put(task, output, in_turn);
+        locked(&joined).put(task, output);
         Ok(())
     })?;
     done.into_iter().collect::<Result<(), Error>>()?;
@@ -134,28 +134,22 @@ struct Joined<T> {
 }
 
 impl<T: Columns> Joined<T> {
-    /// Has a task whose turn it is add to the output of those before: nothing is copied then.
-    /// Whether it is its turn.
-    fn lend(&mut self, task: usize, output: &mut T) -> bool {
-        let in_turn = task == self.next;
-        if in_turn {
+    /// Has a task whose turn it is add to the output of those before: nothing is copied then,
+    /// for what it gives back goes where nothing is.
+    fn lend(&mut self, task: usize, output: &mut T) {
+        if task == self.next {
             std::mem::swap(&mut self.all, output);
         }
-        in_turn
     }
 
     /// Takes the output of a task; in its place there is room for another.
-    fn put(&mut self, task: usize, output: &mut T, in_turn: bool) {
+    fn put(&mut self, task: usize, output: &mut T) {
         if task > self.next {
             let room = self.spare.pop().unwrap_or_default();
             self.early.insert(task, std::mem::replace(output, room));
             return;
         }
-        if in_turn {
-            std::mem::swap(&mut self.all, output);
-        } else {
-            self.all.append(output);
-        }
+        self.all.append(output);
         self.next += 1;
         if task == 0 {
             self.all.expect(self.tasks);

@@ -51,9 +51,9 @@ impl<E: Element> Kernel for Collect<'_, E> {
         let before = self.found.len();
         let bound = Vector::<E, S>::splat(simd, self.bound.value);
         self.groups.clear();
-        let hits = std::mem::take(self.hits);
         let mut listed = 0;
-        for hit in &hits[..count] {
+        for hit in 0..count {
+            let hit = self.hits[hit];
             let (start, step) = self.span.step::<E>(hit.step as usize, self.step);
             let mut groups = hit.groups;
             let whole = step.len() == self.step * E::PAIR * E::SIZE;
@@ -79,7 +79,6 @@ impl<E: Element> Kernel for Collect<'_, E> {
                 listed = 0;
             }
         }
-        *self.hits = hits;
         self.take(listed);
         if self.step == LONG {
             self.take_groups::<LONG>();
