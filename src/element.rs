@@ -4,13 +4,14 @@ use crate::error::Error;
 use crate::math::excess::Excess;
 use crate::math::exp2::Exp2;
 use crate::math::jensen_shannon::JensenShannon;
+use crate::math::narrow::Narrow;
 use crate::select::packed::{Ordered, Packed};
 use crate::simd::portable::{widen_bf16, widen_f16};
 use crate::simd::{Lanes, Simd};
 
 /// The float types that lanes have.
 pub trait Real:
-    Exp2 + Excess + JensenShannon + Ordered + Copy + PartialOrd + Send + Sync + 'static
+    Exp2 + Excess + JensenShannon + Narrow + Ordered + Copy + PartialOrd + Send + Sync + 'static
 {
     /// A virtual register of them.
     type Vector<S: Simd>: Lanes<Simd = S, Scalar = Self>;

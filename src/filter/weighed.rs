@@ -57,7 +57,7 @@ impl Kernel for Weigh<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { gaps, weights, temperature } = self;
-        let weigher = Weigher::<S::F64>::new(simd, std::f64::consts::LOG2_E, 0.0);
+        let weigher = Weigher::<S::F64>::new(simd, std::f64::consts::LOG2_E, 0.0).uniform();
         let splat = |x| S::F64::splat(simd, x);
         let (first, temperature, most) = (splat(gaps[0]), splat(temperature), splat(f64::MAX));
         let zero = splat(0.0);

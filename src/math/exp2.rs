@@ -47,7 +47,9 @@
 //! `|x * rate| <= LIMIT`; beyond that the whole number no longer fits and the caller
 //! shifts `x` first (see `row::accumulator`).
 
+use super::polynomial::Spread;
 use crate::element::Real;
+use crate::simd::two::Two;
 use crate::simd::{Lanes, processor};
 
 /// The constants of the method for one float type.
@@ -122,6 +124,9 @@ impl Exp2 for f64 {
     const MAX_ULP_IN_SUMS: f64 = Self::MAX_ULP;
 }
 
+/// Numbers of the longer polynomial.
+const MOST: usize = <f64 as Exp2>::POLYNOMIAL.len();
+
 /// Whether weights about a reference had better [saturate](Lanes::SATURATES): the
 /// reference is [near](Exp2::NEAR), and the processor quick at it.
 pub(crate) fn may_saturate<R: Exp2>(reference: f64) -> bool {
@@ -139,6 +144,8 @@ pub(crate) struct Weigher<V: Lanes, const SUMS: bool = false> {
     offset_reference: V,
     floor: V,
     powers: V::Powers,
+    /// `q`, or where steps are shorter the rest alone.
+    polynomial: Spread<V, MOST>,
 }
 
 /// A weight as a power from the table, and `f`, for sums `f + OFFSET`.
@@ -182,6 +189,10 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             } else {
                 V::scaled_eighths(simd, scale)
             },
+            polynomial: match &V::Scalar::REST {
+                Some(rest) if SUMS => Spread::new(simd, std::slice::from_ref(rest)),
+                _ => Spread::new(simd, V::Scalar::POLYNOMIAL),
+            },
         }
     }
 
@@ -194,7 +205,24 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             shifted_reference: self.shifted_reference.uniform(),
             offset_reference: self.offset_reference.uniform(),
             floor: self.floor.uniform(),
+            polynomial: self.polynomial.uniform(),
             ..*self
+        }
+    }
+
+    /// The same for two registers in step.
+    #[inline(always)]
+    pub(crate) fn in_step(&self) -> Weigher<Two<V>, SUMS> {
+        let Self { simd, powers, .. } = *self;
+        Weigher {
+            simd,
+            rate: Two::of(self.rate),
+            rate_low: Two::of(self.rate_low),
+            shifted_reference: Two::of(self.shifted_reference),
+            offset_reference: Two::of(self.offset_reference),
+            floor: Two::of(self.floor),
+            powers,
+            polynomial: self.polynomial.in_step(),
         }
     }
 
@@ -244,7 +272,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
     #[inline(always)]
     pub(crate) fn weight(&self, Factors { power, f }: Factors<V>) -> V {
         match V::Scalar::REST {
-            Some(rest) if SUMS => power.mul(f.mul_add(f, V::splat(self.simd, rest))),
+            Some(_) if SUMS => power.mul(f.mul_add(f, self.polynomial.first())),
             _ => power.mul(f).mul_add(self.q(f), power),
         }
     }
@@ -253,7 +281,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
     #[inline(always)]
     pub(crate) fn add_weight(&self, Factors { power, f }: Factors<V>, sum: V) -> V {
         let factor = match V::Scalar::REST {
-            Some(rest) if SUMS => f.mul_add(f, V::splat(self.simd, rest)),
+            Some(_) if SUMS => f.mul_add(f, self.polynomial.first()),
             _ => self.q(f).mul_add(f, V::splat(self.simd, V::Scalar::from_f64(1.0))),
         };
         factor.mul_add(power, sum)
@@ -261,11 +289,6 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
 
     #[inline(always)]
     fn q(&self, f: V) -> V {
-        let coefficients = V::Scalar::POLYNOMIAL;
-        let mut q = V::splat(self.simd, coefficients[coefficients.len() - 1]);
-        for &c in coefficients[..coefficients.len() - 1].iter().rev() {
-            q = q.mul_add(f, V::splat(self.simd, c));
-        }
-        q
+        self.polynomial.in_chain(V::Scalar::POLYNOMIAL.len(), f)
     }
 }

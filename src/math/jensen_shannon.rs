@@ -5,8 +5,7 @@
 //! `p ln(p / m) + q ln(q / m)` is
 //!
 //! * `m (s tanh s - ln cosh s)`, which is `m r^2` times an even function of `r`: [`even`],
-//!   a polynomial in `r^2` for `|r|` up to [`Excess::DOMAIN`], a
-//!   shorter one ([`narrow_even`]) up to [`NARROW`];
+//!   a polynomial in `r^2` for `|r|` up to [`Excess::DOMAIN`];
 //! * for larger `|r|`, with `g` and `l` the greater and the less of `p` and `q` and
 //!   `t = l / g`, half of `g (1 + t) (ln 2 - ln(1 + t)) - l |r|`: [`mixed`] is the middle
 //!   of it, a polynomial in `t`.
@@ -17,9 +16,8 @@
 //! At most [`JensenShannon::ERROR`], relative, rounding included.
 //!
 //! [`Excess::DOMAIN`]: super::excess::Excess::DOMAIN
-//! [`NARROW`]: super::excess::NARROW
 
-use super::excess::polynomial;
+use super::polynomial::Spread;
 use crate::element::Real;
 use crate::simd::Lanes;
 
@@ -27,8 +25,6 @@ use crate::simd::Lanes;
 pub trait JensenShannon: Sized + 'static {
     /// Coefficients of [`even`].
     const EVEN: &'static [Self];
-    /// Coefficients of [`narrow_even`].
-    const NARROW_EVEN: &'static [Self];
     /// Coefficients of [`mixed`].
     const MIXED: &'static [Self];
     /// Largest relative error; tests assert it.
@@ -45,8 +41,6 @@ impl JensenShannon for f32 {
         -0.000_001_376_869_9,
         0.000_000_058_103_698,
     ];
-    const NARROW_EVEN: &'static [f32] =
-        &[0.125, -0.015_624_928, 0.001_734_676_9, -0.000_175_182_05];
     const MIXED: &'static [f32] =
         &[std::f32::consts::LN_2, -0.306_854_13, -0.499_921_14, 0.165_001_05, -0.068_609_424];
     const ERROR: f64 = 3e-7;
@@ -65,16 +59,6 @@ impl JensenShannon for f64 {
         0.000_000_002_100_735_184_521_713_7,
         -0.000_000_000_197_011_392_423_397_3,
         0.000_000_000_012_861_310_724_535_507,
-    ];
-    const NARROW_EVEN: &'static [f64] = &[
-        0.125,
-        -0.015_624_999_999_999_542,
-        0.001_736_111_111_072_580_4,
-        -0.000_184_461_804_320_140_23,
-        0.000_019_221_210_680_852_995,
-        -0.000_001_983_385_751_302_987_7,
-        0.000_000_202_787_980_209_746_6,
-        -0.000_000_018_822_983_219_471_527,
     ];
     const MIXED: &'static [f64] = &[
         std::f64::consts::LN_2,
@@ -95,21 +79,18 @@ impl JensenShannon for f64 {
     const ERROR: f64 = 1.2e-15;
 }
 
+/// Numbers of the longest polynomial.
+const MOST: usize = <f64 as JensenShannon>::MIXED.len();
+
 /// `(s tanh s - ln cosh s) / r^2` with `s = r / 2`, of `r^2` up to the square of
 /// [`super::excess::Excess::DOMAIN`]; elsewhere anything.
 #[inline(always)]
 pub(crate) fn even<V: Lanes<Scalar: Real>>(simd: V::Simd, square: V) -> V {
-    polynomial(simd, V::Scalar::EVEN, square)
-}
-
-/// The same for `r` up to [`super::excess::NARROW`] in size.
-#[inline(always)]
-pub(crate) fn narrow_even<V: Lanes<Scalar: Real>>(simd: V::Simd, square: V) -> V {
-    polynomial(simd, V::Scalar::NARROW_EVEN, square)
+    Spread::<_, MOST>::new(simd, V::Scalar::EVEN).in_chain(V::Scalar::EVEN.len(), square)
 }
 
 /// `(1 + t) (ln 2 - ln(1 + t))` of `t` in [0, e^-DOMAIN]; elsewhere anything.
 #[inline(always)]
 pub(crate) fn mixed<V: Lanes<Scalar: Real>>(simd: V::Simd, t: V) -> V {
-    polynomial(simd, V::Scalar::MIXED, t)
+    Spread::<_, MOST>::new(simd, V::Scalar::MIXED).in_chain(V::Scalar::MIXED.len(), t)
 }

@@ -195,10 +195,10 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
         // have few digits of it.
         let factor = (top.mul_add(-rate, reference) - log2_total).exp2();
         let density = Density::<_, SHIFTED, SLOPE, SATURATE> {
-            weigher: Weigher::new(simd, rate, reference),
+            weigher: Weigher::new(simd, rate, reference).uniform(),
             shifter,
-            constant: splat::<S, E>(simd, constant * factor),
-            slope: splat::<S, E>(simd, slope * factor * -nats),
+            constant: splat::<S, E>(simd, constant * factor).uniform(),
+            slope: splat::<S, E>(simd, slope * factor * -nats).uniform(),
         };
         self.write(simd, &density, linear);
     }

@@ -21,6 +21,15 @@ pub enum Isa {
     Avx512,
 }
 
+/// With this on the stack of a kernel from its start, the compiler aligns the stack. If it
+/// finds out only when it has handed out all registers that some have to be kept there, it
+/// can't any more, and each of them lies across two cache lines.
+#[cfg(target_arch = "x86_64")]
+#[repr(align(64))]
+pub(crate) struct Aligned {
+    pub(crate) _byte: u8,
+}
+
 /// Defines a token from ONE list of features: the run-time check and the
 /// `#[target_feature]` of the trampoline can't drift apart.
 #[cfg(target_arch = "x86_64")]
@@ -41,6 +50,7 @@ macro_rules! define_token {
                 #[inline(never)]
                 #[target_feature($(enable = $feature),+)]
                 fn trampoline<K: $crate::simd::Kernel>(token: $token, kernel: K) -> K::Output {
+                    std::hint::black_box(&mut $crate::simd::isa::Aligned { _byte: 0 });
                     kernel.run(token)
                 }
                 // SAFETY: `self` exists, so `detect` has found every feature that

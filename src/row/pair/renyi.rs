@@ -85,7 +85,7 @@ impl<V: Lanes<Scalar: Real>> RenyiFrame<V> {
         let splat = |x| V::splat(simd, V::Scalar::from_f64(x));
         Self {
             power: splat(if order.is_finite() { 1.0 - order } else { 0.0 }),
-            exponential: Weigher::new(simd, std::f64::consts::LOG2_E, 0.0),
+            exponential: Weigher::new(simd, std::f64::consts::LOG2_E, 0.0).uniform(),
             large: splat(LARGE),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx512, F64};
+use super::{Avx512, F64, opaque_ps};
 use crate::math::exp2::Exp2;
 use crate::simd::{Lanes, powers};
 
@@ -23,6 +23,10 @@ impl Lanes for F32 {
     #[inline(always)]
     fn splat(_: Avx512, value: f32) -> Self {
         Self(with_token!(_mm512_set1_ps(value)))
+    }
+    #[inline(always)]
+    fn uniform(self) -> Self {
+        Self(with_token!(opaque_ps(self.0)))
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {

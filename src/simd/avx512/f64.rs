@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Avx512;
+use super::{Avx512, opaque_pd};
 use crate::math::exp2::Exp2;
 use crate::simd::{Bits, EIGHTHS_ROUNDING, Lanes, powers};
 
@@ -23,6 +23,10 @@ impl Lanes for F64 {
     #[inline(always)]
     fn splat(_: Avx512, value: f64) -> Self {
         Self(with_token!(_mm512_set1_pd(value)))
+    }
+    #[inline(always)]
+    fn uniform(self) -> Self {
+        Self(with_token!(opaque_pd(self.0)))
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {

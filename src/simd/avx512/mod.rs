@@ -3,6 +3,7 @@
 //! F, BW, DQ and VL are what every AVX-512 server since Skylake-SP has; nothing
 //! newer is asked for.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::isa::define_token;
@@ -18,6 +19,30 @@ macro_rules! with_token {
         unsafe { $body }
     }};
 }
+
+/// Defines a function that gives back a register of which the compiler knows nothing.
+macro_rules! define_opaque {
+    ($name:ident: $register:ty) => {
+        /// The same register, from which the compiler can't tell any more where its lanes came
+        /// from: it has to keep it.
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn $name(mut register: $register) -> $register {
+            // SAFETY: there is no instruction in it.
+            unsafe {
+                asm!(
+                    "/* {0} */",
+                    inout(zmm_reg) register,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+            register
+        }
+    };
+}
+
+define_opaque!(opaque_ps: __m512);
+define_opaque!(opaque_pd: __m512d);
 
 mod f32;
 mod f64;

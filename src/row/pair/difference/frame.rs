@@ -1,10 +1,12 @@
 //! What a pass needs to know besides the block, and a token's log-ratio by that.
 
+use super::KL_ALONE;
 use crate::element::Real;
-use crate::math::excess::Excess;
 use crate::math::exp2::{Exp2, Weigher};
+use crate::math::narrow::{Narrow, NarrowTerms};
 use crate::row::pair::basis::Basis;
 use crate::simd::Lanes;
+use crate::simd::two::Two;
 
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 
@@ -49,7 +51,7 @@ pub(crate) struct DifferenceFrame<V: Lanes> {
     /// `r`, and what the lane type lacks of `1 / T`.
     pub(super) ratio: Ratio<V>,
     inverse_low: V,
-    /// `r` over [`Excess::NARROW_UNIT`].
+    /// `r` over [`Narrow::UNIT`].
     pub(super) narrow_ratio: Ratio<V>,
     /// Logits of the second row below this one count as this one. Those of the first
     /// have such a floor too, and where both are below theirs `r` is next to 0.
@@ -58,6 +60,7 @@ pub(crate) struct DifferenceFrame<V: Lanes> {
     pub(super) factor: V,
     /// `e^x`
     pub(super) exponential: Weigher<V>,
+    pub(super) narrow_terms: NarrowTerms<V>,
 }
 
 impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
@@ -87,10 +90,11 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
             q: Weigher::new(simd, rate, q_reference),
             ratio: ratio_over(1.0),
             inverse_low: splat(1.0 / basis.temperature - inverse),
-            narrow_ratio: ratio_over(V::Scalar::NARROW_UNIT),
+            narrow_ratio: ratio_over(V::Scalar::UNIT),
             q_floor: splat(floor - basis.shift * basis.temperature),
             factor: splat(exponent.exp2()),
             exponential: Weigher::new(simd, LOG2_E, 0.0),
+            narrow_terms: NarrowTerms::new(simd),
         }
     }
 
@@ -107,6 +111,7 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
             q_floor: self.q_floor.uniform(),
             factor: self.factor.uniform(),
             exponential: self.exponential.uniform(),
+            narrow_terms: self.narrow_terms.uniform(),
             ..*self
         }
     }
@@ -140,5 +145,49 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         } else {
             weigher.factors::<true, false, true>(x, x)
         })
+    }
+
+    /// What is needed for narrow tokens.
+    #[inline(always)]
+    pub(super) fn narrow(&self) -> NarrowFrame<V> {
+        let Self { simd, p, p_in_sums, narrow_terms: terms, .. } = *self;
+        NarrowFrame { simd, p, p_in_sums, terms }
+    }
+}
+
+/// What a pass needs to know for narrow tokens.
+#[derive(Clone, Copy)]
+pub(super) struct NarrowFrame<V: Lanes> {
+    simd: V::Simd,
+    p: Weigher<V>,
+    p_in_sums: Weigher<V, true>,
+    pub(super) terms: NarrowTerms<V>,
+}
+
+impl<V: Lanes<Scalar: Real>> NarrowFrame<V> {
+    /// The same for two registers in step.
+    #[inline(always)]
+    pub(super) fn in_step(&self) -> NarrowFrame<Two<V>> {
+        NarrowFrame {
+            simd: self.simd,
+            p: self.p.in_step(),
+            p_in_sums: self.p_in_sums.in_step(),
+            terms: self.terms.in_step(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn zero(&self) -> V {
+        V::splat(self.simd, V::Scalar::from_f64(0.0))
+    }
+
+    /// The weight of a logit that has been raised.
+    #[inline(always)]
+    pub(super) fn weight<const TERMS: u8>(&self, x: V) -> V {
+        if TERMS == KL_ALONE {
+            self.p_in_sums.weight(self.p_in_sums.factors::<true, false, true>(x, x))
+        } else {
+            self.p.weight(self.p.factors::<true, false, true>(x, x))
+        }
     }
 }

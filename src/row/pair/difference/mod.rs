@@ -23,9 +23,11 @@ use sums::TermSums;
 use super::basis::headroom;
 use super::{LOWEST, PairSums};
 use crate::element::{Element, Real, Vector};
-use crate::math::excess::{Excess, NARROW};
+use crate::math::excess::Excess;
+use crate::math::narrow::{NARROW, Narrow};
 use crate::row::blocks::{Block, pieces};
-use crate::row::{moments, scan};
+use crate::row::scan;
+use crate::simd::two::Two;
 use crate::simd::{Lanes, Simd, ahead};
 
 /// [`Terms::Distance`](super::Terms::Distance) as a parameter of passes.
@@ -125,13 +127,11 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     // Too large a weight is +inf, and the sum tells of it.
     let watches = FIRST && (MODE == CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
     let frame = &frame.uniform();
+    let narrow = frame.narrow();
+    let narrow_in_step = narrow.in_step();
     let zero = frame.splat(0.0);
-    let (ratio, unit) = if TERMS == KL_ALONE {
-        (&frame.narrow_ratio, C::Lane::NARROW_UNIT)
-    } else {
-        (&frame.ratio, 1.0)
-    };
-    let bound = frame.splat((NARROW / unit) * (NARROW / unit));
+    let bound = NARROW / C::Lane::UNIT;
+    let bound = frame.splat(bound * bound);
     let mut largest = frame.splat(f64::NEG_INFINITY);
     let mut extremes =
         Extremes { least: zero, reach: frame.splat(NARROW), cut: false, wide: 0 };
@@ -155,19 +155,22 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
             if MODE == HOPEFUL {
                 // Where it would change anything to raise the others, they are not
                 // narrow: -inf least of all, NaN where the product is emulated.
-                let r = [ratio.of::<FIRST>(x[0], y[0]), ratio.of::<FIRST>(x[1], y[1])];
-                let square = [r[0].mul(r[0]), r[1].mul(r[1])];
+                let ratio = &frame.narrow_ratio;
+                let t = [ratio.of::<FIRST>(x[0], y[0]), ratio.of::<FIRST>(x[1], y[1])];
+                let square = [t[0].mul(t[0]), t[1].mul(t[1])];
                 if !square[1].add(square[0]).any_not_lt(bound) {
-                    for i in 0..2 {
-                        if TERMS == KL_ALONE {
-                            piece_terms.add_narrow(frame, [x[i], r[i], square[i]]);
-                        } else {
-                            let p = frame.weigh::<false>(&frame.p, x[i]);
-                            piece_terms.add_near::<TERMS, true>(frame, [p, r[i], square[i]]);
+                    if <Vector<C, S> as Lanes>::WAITS {
+                        let tokens = [Two(x), Two(t), Two(square)];
+                        piece_terms.add_narrow::<_, TERMS>(&narrow_in_step, tokens);
+                    } else {
+                        for i in 0..2 {
+                            let tokens = [x[i], t[i], square[i]];
+                            piece_terms.add_narrow::<_, TERMS>(&narrow, tokens);
                         }
                     }
                     continue;
                 }
+                rare();
                 extremes.wide += 1;
             }
             let (sums, extremes) = (&mut piece_terms, &mut extremes);
@@ -184,36 +187,21 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     if TERMS != DISTANCE && frame.splat(LOWEST).sub(least).any_ge(zero) {
         cut |= excludes::<S, C>(simd, p, q);
     }
-    let mass = terms.mass.sum();
+    let sums = terms.sums::<TERMS>();
     let largest = if watches {
         Some(largest.largest().to_f64())
-    } else if FIRST && (mass.is_nan() || mass >= headroom::<C::Lane>().exp2()) {
+    } else if FIRST && (sums.mass.is_nan() || sums.mass >= headroom::<C::Lane>().exp2()) {
         Some(scan::largest::<S, C, false>(simd, Block { bytes: p, start: 0 }).to_f64())
     } else {
         None
     };
-    // None but those of KL alone.
-    let narrow_ratio = unit * terms.narrow_ratio.sum();
-    let narrow_kl = unit * unit * C::Lane::NARROW_LEADING * terms.narrow_kl.sum();
-    // Tokens that both exclude have the least weight instead, and no term of theirs is
-    // eight times as large.
-    let nothing = 8.0 * moments::nothing::<C::Lane>();
-    BlockTerms {
-        sums: PairSums {
-            mass,
-            difference: terms.difference.sum() + (narrow_kl - narrow_ratio),
-            distance: above(terms.distance.sum(), nothing),
-            gaining: terms.gaining.sum(),
-            kl: above(terms.kl.sum() + narrow_kl, nothing),
-            js: above(terms.js.sum(), nothing),
-            ..PairSums::default()
-        },
-        largest,
-        reach: reach.largest().to_f64(),
-        cut,
-        wide,
-    }
+    BlockTerms { sums, largest, reach: reach.largest().to_f64(), cut, wide }
 }
+
+/// Tells the compiler that the way here is seldom taken.
+#[cold]
+#[inline]
+fn rare() {}
 
 /// What is found of tokens that are not taken for narrow.
 #[derive(Clone, Copy)]
@@ -262,12 +250,6 @@ fn add_wide<
         }
     }
     for i in 0..2 {
-        sums.add_near::<TERMS, false>(frame, [p[i], r[i], r[i].mul(r[i])]);
+        sums.add_near::<TERMS>(frame, [p[i], r[i], r[i].mul(r[i])]);
     }
-}
-
-/// `sum`, or 0 if it is no larger than `nothing`; NaN stays.
-#[inline(always)]
-fn above(sum: f64, nothing: f64) -> f64 {
-    if sum <= nothing { 0.0 } else { sum }
 }

@@ -1,26 +1,38 @@
 //! The sums of a pass, in registers, and what a token adds to them.
 
-use super::frame::DifferenceFrame;
+use super::frame::{DifferenceFrame, NarrowFrame};
 use super::{DISTANCE, KL_ALONE, WITH_JS};
 use crate::element::Real;
-use crate::math::excess::{narrow_excess, narrow_shape, wide_excess};
-use crate::math::jensen_shannon::{even, mixed, narrow_even};
+use crate::math::excess::wide_excess;
+use crate::math::jensen_shannon::{even, mixed};
+use crate::math::narrow::Narrow;
+use crate::row::moments;
+use crate::row::pair::PairSums;
 use crate::simd::Lanes;
+use crate::simd::two::InStep;
 
 /// Sums over some tokens.
 #[derive(Clone, Copy)]
 pub(super) struct TermSums<V> {
-    pub(super) mass: V,
-    pub(super) difference: V,
-    pub(super) distance: V,
-    pub(super) gaining: V,
-    pub(super) kl: V,
-    pub(super) js: V,
-    /// `p t` and the terms of KL of narrow tokens, over what [`narrow_shape`] is short of,
-    /// where there is no more to be known of them: their difference tells that of `p` and
-    /// `q`.
-    pub(super) narrow_ratio: V,
-    pub(super) narrow_kl: V,
+    mass: V,
+    difference: V,
+    distance: V,
+    gaining: V,
+    kl: V,
+    js: V,
+    narrow: NarrowSums<V>,
+}
+
+/// What narrow tokens add, in units of their own ([`narrow`](crate::math::narrow)).
+#[derive(Clone, Copy)]
+struct NarrowSums<V> {
+    /// `p r`, where KL alone is wanted.
+    ratio: V,
+    /// `q - p`, elsewhere.
+    difference: V,
+    distance: V,
+    kl: V,
+    js: V,
 }
 
 impl<V: Lanes<Scalar: Real>> TermSums<V> {
@@ -34,8 +46,13 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
             gaining: zero,
             kl: zero,
             js: zero,
-            narrow_ratio: zero,
-            narrow_kl: zero,
+            narrow: NarrowSums {
+                ratio: zero,
+                difference: zero,
+                distance: zero,
+                kl: zero,
+                js: zero,
+            },
         }
     }
 
@@ -47,44 +64,79 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
         self.gaining = self.gaining.add(piece.gaining);
         self.kl = self.kl.add(piece.kl);
         self.js = self.js.add(piece.js);
-        self.narrow_ratio = self.narrow_ratio.add(piece.narrow_ratio);
-        self.narrow_kl = self.narrow_kl.add(piece.narrow_kl);
+        let (own, piece) = (&mut self.narrow, piece.narrow);
+        own.ratio = own.ratio.add(piece.ratio);
+        own.difference = own.difference.add(piece.difference);
+        own.distance = own.distance.add(piece.distance);
+        own.kl = own.kl.add(piece.kl);
+        own.js = own.js.add(piece.js);
     }
 
-    /// Adds tokens whose `|r|` is at most [`NARROW`] where KL alone is wanted; `x` are their
-    /// logits, raised, `t` is `r` over [`Excess::NARROW_UNIT`] and `square` is `t^2`.
-    ///
-    /// [`NARROW`]: crate::math::excess::NARROW
-    /// [`Excess::NARROW_UNIT`]: crate::math::excess::Excess::NARROW_UNIT
+    /// All of them, lane by lane in `f64`.
     #[inline(always)]
-    pub(super) fn add_narrow(&mut self, frame: &DifferenceFrame<V>, [x, t, square]: [V; 3]) {
-        let weigher = &frame.p_in_sums;
-        let p = weigher.weight(weigher.factors::<true, false, true>(x, x));
-        let g = square.mul(narrow_shape(frame.simd, t, square));
-        self.mass = self.mass.add(p);
-        // An operation less than with `u`. Others would lose digits of `q`.
-        self.narrow_ratio = p.mul_add(t, self.narrow_ratio);
-        self.narrow_kl = p.mul_add(g, self.narrow_kl);
+    pub(super) fn sums<const TERMS: u8>(&self) -> PairSums {
+        let narrow = &self.narrow;
+        let unit = -V::Scalar::UNIT;
+        let leading = unit * unit * V::Scalar::KL_LEADING;
+        let kl = leading * narrow.kl.sum();
+        let apart = if TERMS == KL_ALONE { kl + unit * narrow.ratio.sum() } else { 0.0 };
+        // Tokens that both exclude have the least weight instead, and no term of theirs is
+        // eight times as large.
+        let nothing = 8.0 * moments::nothing::<V::Scalar>();
+        let above = |sum: f64| if sum <= nothing { 0.0 } else { sum };
+        let js = leading * narrow.js.sum();
+        PairSums {
+            mass: self.mass.sum(),
+            difference: self.difference.sum() + unit * narrow.difference.sum() + apart,
+            distance: above(self.distance.sum() + unit * narrow.distance.sum()),
+            gaining: self.gaining.sum(),
+            kl: above(self.kl.sum() + kl),
+            js: above(self.js.sum() + js),
+            ..PairSums::default()
+        }
     }
 
-    /// Adds tokens with weights `p` whose `|r|` is at most [`NARROW`] if `IS_NARROW`, or
-    /// else [`Excess::DOMAIN`]; `square` is `r^2`.
+    /// Adds tokens whose `|r|` is at most [`NARROW`](crate::math::narrow::NARROW); `x` are
+    /// their logits, raised, `t` is `r` over [`Narrow::UNIT`] and `square` is `t^2`.
+    #[inline(always)]
+    pub(super) fn add_narrow<R: InStep<V>, const TERMS: u8>(
+        &mut self,
+        frame: &NarrowFrame<R>,
+        [x, t, square]: [R; 3],
+    ) {
+        let sums = &mut self.narrow;
+        let (p, terms) = (frame.weight::<TERMS>(x), &frame.terms);
+        let g = square.mul(terms.kl_shape(t, square));
+        self.mass = p.add_to(self.mass);
+        if TERMS == KL_ALONE {
+            // An operation less than with `u`. Others would lose digits of `q`.
+            sums.ratio = p.mul_add_to(t, sums.ratio);
+            sums.kl = p.mul_add_to(g, sums.kl);
+            return;
+        }
+        let u = terms.difference(t, g);
+        self.gaining = p.add_some_to(frame.zero().not_ge(t), self.gaining);
+        sums.difference = p.mul_add_to(u, sums.difference);
+        sums.distance = p.mul_add_to(u.abs(), sums.distance);
+        if TERMS == WITH_JS {
+            let kl = p.mul(g);
+            sums.kl = kl.add_to(sums.kl);
+            sums.js = kl.mul_add_to(terms.js_share(t, square), sums.js);
+        }
+    }
+
+    /// Adds tokens with weights `p` whose `|r|` is at most [`Excess::DOMAIN`]; `square` is
+    /// `r^2`.
     ///
-    /// [`NARROW`]: crate::math::excess::NARROW
     /// [`Excess::DOMAIN`]: crate::math::excess::Excess::DOMAIN
     #[inline(always)]
-    pub(super) fn add_near<const TERMS: u8, const IS_NARROW: bool>(
+    pub(super) fn add_near<const TERMS: u8>(
         &mut self,
         frame: &DifferenceFrame<V>,
         [p, r, square]: [V; 3],
     ) {
         let simd = frame.simd;
-        let excess = if IS_NARROW {
-            narrow_excess(simd, r, square)
-        } else {
-            wide_excess(simd, r, square)
-        };
-        let g = square.mul(excess);
+        let g = square.mul(wide_excess(simd, r, square));
         self.mass = self.mass.add(p);
         let u = g.sub(r);
         self.difference = p.mul_add(u, self.difference);
@@ -98,8 +150,8 @@ impl<V: Lanes<Scalar: Real>> TermSums<V> {
         }
         if TERMS == WITH_JS {
             let mixture = u.mul_add(frame.splat(0.5), frame.splat(1.0));
-            let even = if IS_NARROW { narrow_even(simd, square) } else { even(simd, square) };
-            self.js = p.mul_add(mixture.mul(square.mul(even)), self.js);
+            let term = mixture.mul(square.mul(even(simd, square)));
+            self.js = p.mul_add(term, self.js);
         }
     }
 
