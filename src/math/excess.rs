@@ -4,8 +4,8 @@
 //! # Method
 //! Polynomials through Chebyshev nodes:
 //!
-//! * [`excess`]: `(e^-r - 1 + r) / r^2` on [-1, 1], [`wide_excess`] on
-//!   [-DOMAIN, DOMAIN],
+//! * [`excess`]: `(e^-r - 1 + r) / r^2` on [-1, 1], [`wide_excess`] the same on
+//!   [-DOMAIN, DOMAIN];
 //! * [`atanh_excess`]: `(atanh(s) / s - 1) / s^2` as a function of `s^2`, on
 //!   [0, 0.2145]; with `s = z / (2 - z)` it gives `ln(1 - z) = -2 atanh(s)`.
 //!

@@ -60,12 +60,15 @@ impl<V: Lanes> InStep<V> for Two<V> {
     }
 }
 
-/// Methods that do the same to both.
+/// Methods that do the same to both, some of them by one table for both.
 macro_rules! in_step {
-    ($($name:ident($($other:ident),*);)*) => {$(
+    ($($name:ident($($other:ident),* $(; $powers:ident)?);)*) => {$(
         #[inline(always)]
-        fn $name(self $(, $other: Self)*) -> Self {
-            Self([self.0[0].$name($($other.0[0]),*), self.0[1].$name($($other.0[1]),*)])
+        fn $name(self $(, $other: Self)* $(, $powers: V::Powers)?) -> Self {
+            Self([
+                self.0[0].$name($($other.0[0],)* $($powers)?),
+                self.0[1].$name($($other.0[1],)* $($powers)?),
+            ])
         }
     )*};
 }
@@ -91,6 +94,8 @@ impl<V: Lanes> Lanes for Two<V> {
         abs();
         power_of_eighths();
         power_of_steps();
+        saturating_power_of_eighths(eighths; powers);
+        saturating_power_of_steps(exponent; powers);
     }
 
     #[inline(always)]
@@ -98,28 +103,8 @@ impl<V: Lanes> Lanes for Two<V> {
         Self([V::splat(simd, value); 2])
     }
     #[inline(always)]
-    fn uniform(self) -> Self {
-        Self([self.0[0].uniform(); 2])
-    }
-    #[inline(always)]
-    fn saturating_power_of_eighths(self, eighths: Self, powers: V::Powers) -> Self {
-        let [a, b] = self.0;
-        Self([
-            a.saturating_power_of_eighths(eighths.0[0], powers),
-            b.saturating_power_of_eighths(eighths.0[1], powers),
-        ])
-    }
-    #[inline(always)]
     fn scaled_eighths(simd: V::Simd, scale: V::Scalar) -> V::Powers {
         V::scaled_eighths(simd, scale)
-    }
-    #[inline(always)]
-    fn saturating_power_of_steps(self, exponent: Self, powers: V::Powers) -> Self {
-        let [a, b] = self.0;
-        Self([
-            a.saturating_power_of_steps(exponent.0[0], powers),
-            b.saturating_power_of_steps(exponent.0[1], powers),
-        ])
     }
     #[inline(always)]
     fn scaled_steps(simd: V::Simd, scale: V::Scalar) -> V::Powers {

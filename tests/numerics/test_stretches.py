@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from logitkit import reference
 from numpy.typing import NDArray
 
-from .rows import DTYPES
+from .accuracy import EXACT, LIMITS
+from .rows import DTYPES, result_dtype
 
 pytestmark = pytest.mark.usefixtures("instruction_set")
 
@@ -23,9 +24,7 @@ pytestmark = pytest.mark.usefixtures("instruction_set")
 chosen = settings(deadline=None, max_examples=300, derandomize=True)
 
 STATISTICS = ("logsumexp", "entropy", "varentropy", "max_prob", "log_prob")
-EXACT = ("max", "argmax", "rank", "valid")
 DIVERGENCES = ("kl", "js", "total_variation")
-LIMITS = {"float64": 1e-12, "float32": 1e-6}
 # Below this a result counts against it. Equal logits have a varentropy of 0.
 SMALLEST = {"float64": 1e-12, "float32": 1e-20}
 # Log-sum-exp's zero is arbitrary. Where one token is certain, total variation is far below the
@@ -68,12 +67,11 @@ temperatures = st.sampled_from([0.25, 1.0, 3.0])
 
 
 def close(name: str, got: Any, exact: Any, dtype: str) -> None:
-    wide = "float64" if dtype == "float64" else "float32"
-    smallest = UNITS.get(name, SMALLEST[wide])
+    smallest = UNITS.get(name, SMALLEST[result_dtype(dtype).name])
     with np.errstate(invalid="ignore"):
         error = np.abs(np.float64(got) - exact) / np.maximum(np.abs(exact), smallest)
     same = np.asarray(got) == np.asarray(exact, np.asarray(got).dtype)
-    assert np.all(same | (error <= LIMITS[wide])), f"{name}: {got!r}, exact {exact!r}"
+    assert np.all(same | (error <= LIMITS[dtype])), f"{name}: {got!r}, exact {exact!r}"
 
 
 @chosen
