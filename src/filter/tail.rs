@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::Weigher;
 use crate::row::blocks::{BLOCK, Block, Scratch};
+use crate::row::mode::BELOW;
 use crate::row::moments::{Frame, Room, moments};
 use crate::row::scaling::{Scaling, Shifter};
 use crate::select::packed::Ordered;
@@ -40,6 +41,7 @@ impl<E: Element> Kernel for SumTail<'_, E> {
         let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
         let frame = Frame {
             weigher: Weigher::new(simd, scaling.rate, reference),
+            reference,
             centre: zero,
             max: Vector::<E, S>::splat(simd, bound),
             max_weight: f64::INFINITY,
@@ -57,9 +59,7 @@ impl<E: Element> Kernel for SumTail<'_, E> {
                 scratch[..bytes.len()].copy_from_slice(bytes);
                 Block::padded::<E>(&mut scratch, bytes.len() / E::SIZE, 0)
             };
-            sum +=
-                moments::<S, E, 0, false, true, false, false>(simd, block, &frame, &mut room)
-                    .weight;
+            sum += moments::<S, E, 0, false, BELOW>(simd, block, &frame, &mut room).weight;
         }
         Some(sum * (reference - exponent).exp2())
     }

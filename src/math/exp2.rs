@@ -75,6 +75,9 @@ pub trait Exp2: Sized + 'static {
     /// How far the exponent of a weight may lie above the reference before sums
     /// (of weight times squared distance) could overflow.
     const HEADROOM: f64;
+    /// Exponents this far above the reference, which are of no use any more, are
+    /// [lowered](Weigher::lowered) to it.
+    const MOST: f64;
     /// Largest magnitude of a reference that the table can hold beside its powers.
     const NEAR: f64;
     /// Largest error of a weight, in units of its last place; tests assert it.
@@ -95,6 +98,7 @@ impl Exp2 for f32 {
     const LIMIT: f64 = 32_768.0;
     const LEAST: f64 = -123.0;
     const HEADROOM: f64 = 64.0;
+    const MOST: f64 = 96.0;
     const NEAR: f64 = 96.0;
     const MAX_ULP: f64 = 3.0;
     const MAX_ULP_IN_SUMS: f64 = 6.5;
@@ -119,13 +123,14 @@ impl Exp2 for f64 {
     const LIMIT: f64 = 35_184_372_088_832.0;
     const LEAST: f64 = -1021.0;
     const HEADROOM: f64 = 256.0;
+    const MOST: f64 = 512.0;
     const NEAR: f64 = 512.0;
     const MAX_ULP: f64 = 2.5;
     const MAX_ULP_IN_SUMS: f64 = Self::MAX_ULP;
 }
 
 /// Numbers of the longer polynomial.
-const MOST: usize = <f64 as Exp2>::POLYNOMIAL.len();
+const LONGEST: usize = <f64 as Exp2>::POLYNOMIAL.len();
 
 /// Whether weights about a reference had better [saturate](Lanes::SATURATES): the
 /// reference is [near](Exp2::NEAR), and the processor quick at it.
@@ -143,9 +148,10 @@ pub(crate) struct Weigher<V: Lanes, const SUMS: bool = false> {
     shifted_reference: V,
     offset_reference: V,
     floor: V,
+    ceiling: V,
     powers: V::Powers,
     /// `q`, or where steps are shorter the rest alone.
-    polynomial: Spread<V, MOST>,
+    polynomial: Spread<V, LONGEST>,
 }
 
 /// A weight as a power from the table, and `f`, for sums `f + OFFSET`.
@@ -184,6 +190,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             shifted_reference: splat(magic - reference),
             offset_reference: splat(magic - reference + offset),
             floor: splat((reference + V::Scalar::LEAST) / rate),
+            ceiling: splat((reference + V::Scalar::MOST) / rate),
             powers: if SUMS {
                 V::scaled_steps(simd, scale)
             } else {
@@ -205,6 +212,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             shifted_reference: self.shifted_reference.uniform(),
             offset_reference: self.offset_reference.uniform(),
             floor: self.floor.uniform(),
+            ceiling: self.ceiling.uniform(),
             polynomial: self.polynomial.uniform(),
             ..*self
         }
@@ -221,6 +229,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             shifted_reference: Two::of(self.shifted_reference),
             offset_reference: Two::of(self.offset_reference),
             floor: Two::of(self.floor),
+            ceiling: Two::of(self.ceiling),
             powers,
             polynomial: self.polynomial.in_step(),
         }
@@ -230,6 +239,12 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
     #[inline(always)]
     pub(crate) fn raised(&self, x: V) -> V {
         self.floor.max(x)
+    }
+
+    /// `x`, but no more than what has the most weight; NaN stays.
+    #[inline(always)]
+    pub(crate) fn lowered(&self, x: V) -> V {
+        self.ceiling.min(x)
     }
 
     /// The lanes that [`Self::raised`] leaves alone.

@@ -37,18 +37,16 @@
 //! [`Exp2::LIMIT`]: crate::math::exp2::Exp2::LIMIT
 
 use super::blocks::{BLOCK, Block, CHUNK, PIECE, PIECES};
-use super::moments::{Frame, Room, Sums, moments};
+use super::mode::{BELOW, Outlook, SHIFTED};
+use super::moments::{Frame, Room, SLACK, Sums, moments};
 use super::part::Part;
 use super::scaling::Shifter;
 use super::scan::{count_greater, has_nan, largest, locate};
 use super::tally::Tally;
 use super::totals::Totals;
 use crate::element::{Element, Real, Vector};
-use crate::math::exp2::{Weigher, may_saturate};
+use crate::math::exp2::Weigher;
 use crate::simd::{Lanes, Simd};
-
-/// What a sum of weights is at least, relative to the largest of them, as computed.
-const SLACK: f64 = 0.9999;
 
 /// What of a block is to be read again, with care.
 enum Again {
@@ -66,6 +64,7 @@ pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     frame: Frame<Vector<E, S>>,
     threshold: f64,
     room: Room<Vector<E, S>>,
+    outlook: Outlook,
     /// Logits above the threshold.
     greater: u64,
     /// The last block reached the maximum.
@@ -84,6 +83,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             simd,
             frame: Frame {
                 weigher: Weigher::new(simd, totals.rate, 0.0),
+                reference: 0.0,
                 centre: zero,
                 max: zero,
                 max_weight: 0.0,
@@ -93,6 +93,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             },
             threshold: threshold.to_f64(),
             room: Room::new(zero),
+            outlook: Outlook::default(),
             greater: 0,
             reached: false,
             cautious: true,
@@ -106,6 +107,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         let Self { totals, frame, .. } = self;
         let lane = E::Lane::from_f64;
         frame.weigher = Weigher::new(self.simd, totals.rate, totals.reference);
+        frame.reference = totals.reference;
         frame.centre = Vector::<E, S>::splat(self.simd, lane(totals.centre));
         frame.max = Vector::<E, S>::splat(self.simd, lane(totals.max));
         frame.shifter = Shifter::new(self.simd, totals.shift);
@@ -150,12 +152,8 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     #[inline(always)]
     fn push_below<const RANK: bool>(&mut self, block: Block) -> Again {
         let counts = RANK && self.counts_often(block);
-        let mut sums = match (counts, may_saturate::<E::Lane>(self.totals.reference)) {
-            (true, true) => self.sums::<true, true>(block),
-            (true, false) => self.sums::<true, false>(block),
-            (false, true) => self.sums::<false, true>(block),
-            (false, false) => self.sums::<false, false>(block),
-        };
+        let mut sums =
+            if counts { self.sums::<true>(block) } else { self.sums::<false>(block) };
         if RANK && !counts && sums.above {
             self.count(block);
         }
@@ -163,6 +161,10 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         let mut reaching = [None; PIECES];
         if sums.reaches {
             (sums, reaching) = self.sort_pieces(block);
+            if reaching.contains(&None) && self.outlook.doubts(&sums) {
+                self.sums::<false>(block);
+                (sums, reaching) = self.sort_pieces(block);
+            }
         }
         if self.totals.is_outweighed(&sums) {
             return Again::All;
@@ -192,9 +194,9 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
 
     /// The sums of a block on the supposition that it is below the maximum.
     #[inline(always)]
-    fn sums<const COUNT: bool, const SATURATE: bool>(&mut self, block: Block) -> Sums {
-        let Self { simd, frame, room, .. } = self;
-        moments::<S, E, MOMENTS, COUNT, false, false, SATURATE>(*simd, block, frame, room)
+    fn sums<const COUNT: bool>(&mut self, block: Block) -> Sums {
+        let Self { simd, frame, room, outlook, .. } = self;
+        outlook.sums::<S, E, MOMENTS, COUNT>(*simd, block, frame, room)
     }
 
     /// Whether most blocks hold a logit above the threshold, so that counting
@@ -238,14 +240,14 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         let mut again = true;
         let sums = loop {
             let sums = if self.totals.shifted {
-                moments::<S, E, MOMENTS, false, true, true, false>(
+                moments::<S, E, MOMENTS, false, SHIFTED>(
                     self.simd,
                     block,
                     &self.frame,
                     &mut self.room,
                 )
             } else {
-                moments::<S, E, MOMENTS, false, true, false, false>(
+                moments::<S, E, MOMENTS, false, BELOW>(
                     self.simd,
                     block,
                     &self.frame,

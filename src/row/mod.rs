@@ -24,6 +24,7 @@ pub(crate) mod linear;
 pub(crate) mod log_prob;
 pub(crate) mod log_softmax;
 pub(crate) mod logsumexp;
+pub(crate) mod mode;
 pub(crate) mod moments;
 pub(crate) mod pair;
 pub(crate) mod part;

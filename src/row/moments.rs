@@ -1,10 +1,11 @@
 //! The pass over one block that weighs its logits: weights and their moments.
 
 use super::blocks::{BLOCK, Block, PIECE, PIECES, TURN, pieces, turns};
+use super::mode::{leaves_out, lowers, watches};
 use super::scaling::Shifter;
 use super::tally::{Tally, Weighed, weigh};
 use crate::element::{Element, Real, Vector};
-use crate::math::exp2::{Factors, Weigher};
+use crate::math::exp2::{Exp2, Factors, Weigher};
 use crate::simd::{Lanes, Simd, ahead};
 
 /// What a pass needs to know besides the block, spread over registers: made once
@@ -13,6 +14,8 @@ use crate::simd::{Lanes, Simd, ahead};
 pub(crate) struct Frame<V: Lanes> {
     /// Weights are `2^(y * rate - reference)`.
     pub(crate) weigher: Weigher<V, true>,
+    /// The same number, of one lane.
+    pub(crate) reference: f64,
     /// Moments are about this value of `y`.
     pub(crate) centre: V,
     /// The largest logit known; a pass below it leaves its equals out.
@@ -46,7 +49,7 @@ impl<V: Lanes<Scalar: Real>> Frame<V> {
 pub(crate) struct Room<V> {
     /// The sums of each piece of the block.
     pub(crate) tallies: [Tally<V>; PIECES],
-    /// The weights of a piece, where they are [put aside](Lanes::PUTS_ASIDE).
+    /// The weights of a piece, where they are [put aside](Lanes::FEW_REGISTERS).
     aside: [V; PIECE / LEAST_LANES],
 }
 
@@ -59,6 +62,9 @@ impl<V: Lanes<Scalar: Real>> Room<V> {
         Self { tallies: [Tally::none(zero); PIECES], aside: [zero; PIECE / LEAST_LANES] }
     }
 }
+
+/// What a sum of weights is at least, relative to the largest of them, as computed.
+pub(super) const SLACK: f64 = 0.9999;
 
 /// What a pass finds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,13 +95,8 @@ impl Sums {
 /// The moments of a block: 0 for the weights alone, 1 and 2 for more.
 ///
 /// * `COUNT`: also count the logits above `frame.threshold`.
-/// * `BELOW`: leave out logits equal to `frame.max`; without it the sums are of
-///   no use if the largest logit is as large.
-/// * `SHIFTED`: apply `frame.shift`.
-/// * `SATURATE`: as [`Weigher::factors`] has it.
-///
-/// Where weights saturate their sum tells that no logit is large; otherwise the largest is
-/// found along with the sums.
+/// * `MODE`: one of those of [`mode`](super::mode). Those that leave nothing out give sums
+///   that are of no use if some logit is as large as the frame's maximum.
 ///
 /// No closures here and below: they would not be inlined for certain, and would
 /// then be compiled without the instruction set.
@@ -105,9 +106,7 @@ pub(crate) fn moments<
     E: Element,
     const MOMENTS: u8,
     const COUNT: bool,
-    const BELOW: bool,
-    const SHIFTED: bool,
-    const SATURATE: bool,
+    const MODE: u8,
 >(
     simd: S,
     block: Block,
@@ -121,38 +120,39 @@ pub(crate) fn moments<
     let mut state = State {
         tally: none,
         waiting: [Weighed { y: zero, factors: Factors::none(zero) }; 2],
-        seen: Seen {
-            max: Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY),
-            greater: Vector::<E, S>::counter(simd),
-        },
+        largest: Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY),
+        greater: Vector::<E, S>::counter(simd),
     };
     // One register for each sum of a piece: two of them at once are more than AVX2 has
     // room for.
     for (piece, tally) in pieces::<E>(block.bytes).zip(&mut room.tallies) {
         state.tally = none;
-        if MOMENTS > 1 && Vector::<E, S>::PUTS_ASIDE && !(BELOW || SHIFTED) {
+        if MOMENTS > 1 && Vector::<E, S>::FEW_REGISTERS && !leaves_out(MODE) {
             let aside = &mut room.aside;
-            put_aside::<S, E, MOMENTS, COUNT, SATURATE>(simd, piece, frame, &mut state, aside);
+            put_aside::<S, E, MOMENTS, COUNT, MODE>(simd, piece, frame, &mut state, aside);
         } else {
-            in_turns::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE>(
-                simd, piece, frame, &mut state,
-            );
+            in_turns::<S, E, MOMENTS, COUNT, MODE>(simd, piece, frame, &mut state);
         }
         total.add(&state.tally);
         *tally = state.tally;
     }
     let mut sums = total.sums::<MOMENTS>();
     if COUNT {
-        sums.greater = Vector::<E, S>::counted(state.seen.greater);
+        sums.greater = Vector::<E, S>::counted(state.greater);
     }
-    if watches::<Vector<E, S>, BELOW, SATURATE>() {
-        sums.reaches = state.seen.max.any_ge(frame.max);
-        sums.above = state.seen.max.any_ge(frame.threshold);
-    } else if !BELOW {
-        // Of NaN nothing is known.
+    if watches::<Vector<E, S>>(MODE) {
+        sums.reaches = state.largest.any_ge(frame.max);
+        sums.above = state.largest.any_ge(frame.threshold);
+    } else if !leaves_out(MODE) {
+        // No logit weighs more than this one; of NaN nothing is known.
+        let most = if lowers::<Vector<E, S>>(MODE) {
+            SLACK * E::Lane::MOST.exp2()
+        } else {
+            f64::INFINITY
+        };
         let nan = sums.weight.is_nan();
-        sums.above = nan || sums.weight >= frame.threshold_weight;
-        sums.reaches = nan || sums.weight >= frame.max_weight;
+        sums.above = nan || sums.weight >= frame.threshold_weight.min(most);
+        sums.reaches = nan || sums.weight >= frame.max_weight.min(most);
     }
     sums
 }
@@ -163,54 +163,20 @@ pub(crate) const fn nothing<R: Real>() -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
-/// Whether a pass finds the largest logit along with the sums.
-#[inline(always)]
-const fn watches<V: Lanes, const BELOW: bool, const SATURATE: bool>() -> bool {
-    !(BELOW || SATURATE && V::SATURATES)
-}
-
 /// Registers of a pass.
 struct State<V: Lanes> {
     /// That of a piece.
     tally: Tally<V>,
     /// The last pair.
     waiting: [Weighed<V>; 2],
-    seen: Seen<V>,
-}
-
-/// What a pass sees of registers without weighing them.
-struct Seen<V: Lanes> {
-    max: V,
+    largest: V,
+    /// Logits above the threshold.
     greater: V::Counter,
-}
-
-impl<V: Lanes<Scalar: Real>> Seen<V> {
-    #[inline(always)]
-    fn look<const COUNT: bool, const BELOW: bool, const SATURATE: bool>(
-        &mut self,
-        frame: &Frame<V>,
-        x: V,
-    ) {
-        if watches::<V, BELOW, SATURATE>() {
-            self.max = x.max(self.max);
-        }
-        if COUNT {
-            self.greater = x.count_gt(frame.threshold, self.greater);
-        }
-    }
 }
 
 /// Weighs and sums the registers of a piece, turn by turn.
 #[inline(always)]
-fn in_turns<
-    S: Simd,
-    E: Element,
-    const MOMENTS: u8,
-    const COUNT: bool,
-    const BELOW: bool,
-    const SHIFTED: bool,
-    const SATURATE: bool,
->(
+fn in_turns<S: Simd, E: Element, const MOMENTS: u8, const COUNT: bool, const MODE: u8>(
     simd: S,
     piece: &[u8],
     frame: &Frame<Vector<E, S>>,
@@ -218,11 +184,9 @@ fn in_turns<
 ) {
     let mut turns = turns::<E>(piece);
     let Some(first) = turns.next() else { return };
-    turn::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE, false>(simd, first, frame, state);
+    turn::<S, E, MOMENTS, COUNT, MODE, false>(simd, first, frame, state);
     for later in turns {
-        turn::<S, E, MOMENTS, COUNT, BELOW, SHIFTED, SATURATE, true>(
-            simd, later, frame, state,
-        );
+        turn::<S, E, MOMENTS, COUNT, MODE, true>(simd, later, frame, state);
     }
     if Vector::<E, S>::WAITS {
         for weighed in state.waiting {
@@ -243,9 +207,7 @@ fn turn<
     E: Element,
     const MOMENTS: u8,
     const COUNT: bool,
-    const BELOW: bool,
-    const SHIFTED: bool,
-    const SATURATE: bool,
+    const MODE: u8,
     const LATER: bool,
 >(
     simd: S,
@@ -253,16 +215,23 @@ fn turn<
     frame: &Frame<Vector<E, S>>,
     state: &mut State<Vector<E, S>>,
 ) {
-    if BELOW {
+    if leaves_out(MODE) {
         ahead::prefetch_behind(simd, turn, BLOCK * E::SIZE);
     } else {
         ahead::prefetch(simd, turn);
     }
     for (i, pair) in turn.chunks_exact(E::PAIR * E::SIZE).enumerate() {
         let later = LATER || i > 0;
-        for (x, waiting) in E::load_pair(simd, pair).into_iter().zip(&mut state.waiting) {
-            let weighed = weigh::<_, MOMENTS, BELOW, SHIFTED, SATURATE>(x, frame);
-            state.seen.look::<COUNT, BELOW, SATURATE>(frame, x);
+        for (half, waiting) in state.waiting.iter_mut().enumerate() {
+            let pair = state.tally.before::<MOMENTS>(pair);
+            let x = E::load_pair(simd, pair)[half];
+            let weighed = weigh::<_, MOMENTS, MODE>(x, frame);
+            if watches::<Vector<E, S>>(MODE) {
+                state.largest = x.max(state.largest);
+            }
+            if COUNT {
+                state.greater = x.count_gt(frame.threshold, state.greater);
+            }
             if !Vector::<E, S>::WAITS {
                 state.tally.add_weighed::<MOMENTS>(frame, weighed);
                 continue;
@@ -279,13 +248,7 @@ fn turn<
 /// has room for its constants. With AVX2 a row's second moments take 36.2 microseconds
 /// so, in place of 40.3; its first ones would take longer.
 #[inline(always)]
-fn put_aside<
-    S: Simd,
-    E: Element,
-    const MOMENTS: u8,
-    const COUNT: bool,
-    const SATURATE: bool,
->(
+fn put_aside<S: Simd, E: Element, const MOMENTS: u8, const COUNT: bool, const MODE: u8>(
     simd: S,
     piece: &[u8],
     frame: &Frame<Vector<E, S>>,
@@ -297,8 +260,10 @@ fn put_aside<
         let pairs = turn.chunks_exact(E::PAIR * E::SIZE);
         for (pair, weights) in pairs.zip(weights.chunks_exact_mut(2)) {
             for (x, weight) in E::load_pair(simd, pair).into_iter().zip(weights) {
-                let weighed = weigh::<_, MOMENTS, false, false, SATURATE>(x, frame);
-                state.seen.look::<COUNT, false, SATURATE>(frame, x);
+                let weighed = weigh::<_, MOMENTS, MODE>(x, frame);
+                if COUNT {
+                    state.greater = x.count_gt(frame.threshold, state.greater);
+                }
                 *weight = frame.weigher.weight(weighed.factors);
             }
         }

@@ -1,5 +1,6 @@
 //! What becomes of one register of logits: its weights, and what sums take of them.
 
+use super::mode::{PLAIN, SATURATING, SHIFTED, leaves_out, lowers, raises};
 use super::moments::{Frame, Sums, nothing};
 use crate::element::Real;
 use crate::math::exp2::Factors;
@@ -49,6 +50,19 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
         self.second = self.second.add(other.second);
     }
 
+    /// The same bytes, to be read when the sums are there: see [`Lanes::before`].
+    #[inline(always)]
+    pub(super) fn before<'a, const MOMENTS: u8>(&self, mut bytes: &'a [u8]) -> &'a [u8] {
+        bytes = self.weight.before(bytes);
+        if MOMENTS >= 1 {
+            bytes = self.first.before(bytes);
+        }
+        if MOMENTS >= 2 {
+            bytes = self.second.before(bytes);
+        }
+        bytes
+    }
+
     #[inline(always)]
     pub(super) fn add_weighed<const MOMENTS: u8>(
         &mut self,
@@ -80,30 +94,33 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
 
 /// Weighs a register.
 #[inline(always)]
-pub(super) fn weigh<
-    V: Lanes<Scalar: Real>,
-    const MOMENTS: u8,
-    const BELOW: bool,
-    const SHIFTED: bool,
-    const SATURATE: bool,
->(
+pub(super) fn weigh<V: Lanes<Scalar: Real>, const MOMENTS: u8, const MODE: u8>(
     x: V,
     frame: &Frame<V>,
 ) -> Weighed<V> {
+    let weigher = &frame.weigher;
     let (mut y, mut lost) = (x, x);
-    if SHIFTED {
+    if MODE == SHIFTED {
         let (shifted, error) = frame.shifter.shifted(x);
         // Of -inf it is NaN.
-        (y, lost) = (shifted, error.keep(frame.weigher.is_above_least(shifted)));
+        (y, lost) = (shifted, error.keep(weigher.is_above_least(shifted)));
     }
-    y = frame.weigher.raised(y);
+    if raises(MODE) {
+        y = weigher.raised(y);
+    }
+    if lowers::<V>(MODE) {
+        y = weigher.lowered(y);
+    }
     // With moments, these tell what the exact rate would have changed.
-    let mut factors = if MOMENTS == 0 {
-        frame.weigher.factors::<true, SHIFTED, SATURATE>(y, lost)
-    } else {
-        frame.weigher.factors::<false, SHIFTED, SATURATE>(y, lost)
+    let mut factors = match (MOMENTS, MODE) {
+        (0, SHIFTED) => weigher.factors::<true, true, false>(y, lost),
+        (0, PLAIN | SATURATING) => weigher.factors::<true, false, true>(y, lost),
+        (0, _) => weigher.factors::<true, false, false>(y, lost),
+        (_, SHIFTED) => weigher.factors::<false, true, false>(y, lost),
+        (_, PLAIN | SATURATING) => weigher.factors::<false, false, true>(y, lost),
+        (_, _) => weigher.factors::<false, false, false>(y, lost),
     };
-    if BELOW {
+    if leaves_out(MODE) {
         factors.power = factors.power.keep(x.not_ge(frame.max));
     }
     Weighed { y, factors }

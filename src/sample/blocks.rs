@@ -4,9 +4,10 @@
 use std::marker::PhantomData;
 
 use crate::element::{Element, Real, Vector};
-use crate::math::exp2::{Weigher, may_saturate};
+use crate::math::exp2::Weigher;
 use crate::row::blocks::{BLOCK, Block, Scratch};
-use crate::row::moments::{Frame, Room, Sums, moments};
+use crate::row::mode::Outlook;
+use crate::row::moments::{Frame, Room};
 use crate::row::scaling::{Scaling, Shifter};
 use crate::row::scan::{has_nan, largest};
 use crate::simd::{Kernel, Lanes, Simd};
@@ -53,6 +54,7 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
         let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
         let mut frame = Frame {
             weigher: Weigher::new(simd, scaling.rate, 0.0),
+            reference: 0.0,
             centre: zero,
             max: zero,
             max_weight: f64::INFINITY,
@@ -67,6 +69,7 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
         let (mut reference, mut top) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         let mut scratch: Scratch = [0; BLOCK * 8];
         let mut room = Room::new(zero);
+        let mut outlook = Outlook::default();
         for bytes in row.chunks(BLOCK * E::SIZE) {
             let block = if bytes.len() == BLOCK * E::SIZE {
                 Block { bytes, start: 0 }
@@ -77,7 +80,7 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
             // About the reference so far, which holds for nearly all blocks.
             let mut found = None;
             if reference.is_finite() {
-                let sums = sums_about::<S, E>(simd, block, &frame, reference, &mut room);
+                let sums = outlook.sums::<S, E, 0, false>(simd, block, &frame, &mut room);
                 let low = !sums.reaches || largest::<S, E, false>(simd, block).to_f64() < top;
                 found = (low && sums.weight < LARGE).then_some(sums.weight);
             }
@@ -97,28 +100,13 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
             reference = reference.max((max * scaling.rate).round());
             top = (reference + HEADROOM) / scaling.rate;
             frame.weigher = Weigher::new(simd, scaling.rate, reference);
+            frame.reference = reference;
             frame.max = Vector::<E, S>::splat(simd, E::Lane::from_f64(top));
-            let sum = sums_about::<S, E>(simd, block, &frame, reference, &mut room).weight;
+            let sum = outlook.sums::<S, E, 0, false>(simd, block, &frame, &mut room).weight;
             sums.blocks.push(BlockSum { sum, reference });
         }
         if nan {
             sums.max = f64::NAN;
         }
-    }
-}
-
-/// A block's sum, and whether a logit may be above what the reference is for.
-#[inline(always)]
-fn sums_about<S: Simd, E: Element>(
-    simd: S,
-    block: Block,
-    frame: &Frame<Vector<E, S>>,
-    reference: f64,
-    room: &mut Room<Vector<E, S>>,
-) -> Sums {
-    if may_saturate::<E::Lane>(reference) {
-        moments::<S, E, 0, false, false, false, true>(simd, block, frame, room)
-    } else {
-        moments::<S, E, 0, false, false, false, false>(simd, block, frame, room)
     }
 }

@@ -82,6 +82,34 @@ fn rows(len: usize) -> Vec<(&'static str, Vec<f64>)> {
             }),
         ),
         (
+            "masked late",
+            row(&mut |i, random| {
+                if 4 * i > 3 * len && random.below(4) == 0 {
+                    f64::NEG_INFINITY
+                } else {
+                    random.normal()
+                }
+            }),
+        ),
+        (
+            "masked by numbers",
+            row(&mut |i, random| if i > middle { -1e4 } else { random.normal() }),
+        ),
+        (
+            "low ones, some lanes lower",
+            row(&mut |i, random| {
+                let low = if i % 16 < 8 { -1.0 } else { -31.0 };
+                if i == 0 { 75.0 } else { low + 0.1 * random.normal() }
+            }),
+        ),
+        (
+            "the same beside more maxima",
+            row(&mut |i, random| {
+                let low = if i % 16 < 8 { -1.0 } else { -31.0 };
+                if i % BLOCK == 0 { 75.0 } else { low + 0.1 * random.normal() }
+            }),
+        ),
+        (
             "two levels",
             row(&mut |i, random| {
                 if i < middle { -60.0 + random.normal() } else { random.normal() }
@@ -241,7 +269,8 @@ fn check_bits<E: Encode>() {
     for len in LENGTHS {
         for (name, row) in rows(len) {
             let bytes = encoded::<E>(&row);
-            for (plan, temperature) in PLANS.into_iter().zip(TEMPERATURES) {
+            let plain = PLANS.into_iter().zip([1.0; PLANS.len()]);
+            for (plan, temperature) in PLANS.into_iter().zip(TEMPERATURES).chain(plain) {
                 let mut first = None;
                 let bits = |isa: &Isa| {
                     let (part, greater) = read::<E>(*isa, plan, &bytes, temperature, 0.5);

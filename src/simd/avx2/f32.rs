@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx2, F64};
+use super::{Avx2, F64, before_ps};
 use crate::simd::{Lanes, powers};
 
 /// Sixteen `f32`.
@@ -62,7 +62,7 @@ impl Lanes for F32 {
     type Counter = (__m256i, __m256i);
     type Powers = ();
     const LEN: usize = 16;
-    const PUTS_ASIDE: bool = true;
+    const FEW_REGISTERS: bool = true;
 
     #[inline(always)]
     fn splat(_: Avx2, value: f32) -> Self {
@@ -72,6 +72,10 @@ impl Lanes for F32 {
     #[inline(always)]
     fn uniform(self) -> Self {
         Self(self.0, self.0)
+    }
+    #[inline(always)]
+    fn before(self, bytes: &[u8]) -> &[u8] {
+        with_token!(before_ps(self.0, self.1, bytes))
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {

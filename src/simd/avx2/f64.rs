@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Avx2;
+use super::{Avx2, before_pd};
 use crate::math::exp2::Exp2;
 use crate::simd::{Bits, EIGHTHS_ROUNDING, Lanes, powers};
 
@@ -56,7 +56,7 @@ impl Lanes for F64 {
     type Counter = (__m256i, __m256i);
     type Powers = ();
     const LEN: usize = 8;
-    const PUTS_ASIDE: bool = true;
+    const FEW_REGISTERS: bool = true;
 
     #[inline(always)]
     fn splat(_: Avx2, value: f64) -> Self {
@@ -66,6 +66,10 @@ impl Lanes for F64 {
     #[inline(always)]
     fn uniform(self) -> Self {
         Self(self.0, self.0)
+    }
+    #[inline(always)]
+    fn before(self, bytes: &[u8]) -> &[u8] {
+        with_token!(before_pd(self.0, self.1, bytes))
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {

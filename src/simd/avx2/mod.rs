@@ -1,5 +1,6 @@
 //! AVX2 with FMA and F16C: a virtual register is two `ymm`, low lanes first.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::isa::define_token;
@@ -25,6 +26,33 @@ macro_rules! halves {
         )
     };
 }
+
+/// Defines a function that keeps the compiler from reading bytes before registers are there.
+macro_rules! define_before {
+    ($name:ident: $register:ty) => {
+        /// The same bytes, whose place the compiler can't tell before it has both registers.
+        #[inline]
+        #[target_feature(enable = "avx")]
+        #[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read through it")]
+        fn $name(low: $register, high: $register, bytes: &[u8]) -> &[u8] {
+            let mut start = bytes.as_ptr();
+            // SAFETY: there is no instruction in it, so that the start is what it was.
+            unsafe {
+                asm!(
+                    "/* {0} {1} {2} */",
+                    inout(reg) start,
+                    in(ymm_reg) low,
+                    in(ymm_reg) high,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+                std::slice::from_raw_parts(start, bytes.len())
+            }
+        }
+    };
+}
+
+define_before!(before_ps: __m256);
+define_before!(before_pd: __m256d);
 
 mod f32;
 mod f64;
