@@ -49,7 +49,7 @@
 
 use super::polynomial::Spread;
 use crate::element::Real;
-use crate::simd::two::Two;
+use crate::simd::two::{InStep, Two};
 use crate::simd::{Lanes, processor};
 
 /// The constants of the method for one float type.
@@ -294,12 +294,15 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
 
     /// `sum` and the weight: an operation less than adding the weight once made.
     #[inline(always)]
-    pub(crate) fn add_weight(&self, Factors { power, f }: Factors<V>, sum: V) -> V {
+    pub(crate) fn add_weight<A: Lanes>(&self, Factors { power, f }: Factors<V>, sum: A) -> A
+    where
+        V: InStep<A>,
+    {
         let factor = match V::Scalar::REST {
             Some(_) if SUMS => f.mul_add(f, self.polynomial.first()),
             _ => self.q(f).mul_add(f, V::splat(self.simd, V::Scalar::from_f64(1.0))),
         };
-        factor.mul_add(power, sum)
+        factor.mul_add_to(power, sum)
     }
 
     #[inline(always)]

@@ -4,6 +4,7 @@
 use crate::element::Real;
 use crate::math::exp2::Exp2;
 use crate::simd::Lanes;
+use crate::simd::two::Two;
 
 /// Temperatures in this range need no scaling of the logits.
 pub(crate) const PLAIN_TEMPERATURES: std::ops::RangeInclusive<f64> = 9.5e-7..=1_048_576.0;
@@ -72,6 +73,13 @@ impl<V: Lanes<Scalar: Real>> Shifter<V> {
             shift: splat(shift.shift),
             after: splat(shift.after),
         }
+    }
+
+    /// The same for two registers in step.
+    #[inline(always)]
+    pub(crate) fn in_step(&self) -> Shifter<Two<V>> {
+        let Self { before, shift, after } = *self;
+        Shifter { before: Two::of(before), shift: Two::of(shift), after: Two::of(after) }
     }
 
     /// The difference and what its rounding lost (Knuth's two-sum): with logits

@@ -5,6 +5,7 @@ use super::moments::{Frame, Sums, nothing};
 use crate::element::Real;
 use crate::math::exp2::Factors;
 use crate::simd::Lanes;
+use crate::simd::two::InStep;
 
 /// A register of logits as the sums are to have them, and their weights.
 #[derive(Clone, Copy)]
@@ -64,30 +65,35 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
     }
 
     #[inline(always)]
-    pub(super) fn add_weighed<const MOMENTS: u8>(
+    pub(super) fn add_weighed<W: InStep<V>, const MOMENTS: u8>(
         &mut self,
-        frame: &Frame<V>,
-        weighed: Weighed<V>,
+        frame: &Frame<W>,
+        weighed: Weighed<W>,
     ) {
         let Weighed { y, factors } = weighed;
         if MOMENTS == 0 {
             self.weight = frame.weigher.add_weight(factors, self.weight);
         } else {
-            self.add_weight::<MOMENTS>(frame, y, frame.weigher.weight(factors));
+            self.add_weight::<W, MOMENTS>(frame, y, frame.weigher.weight(factors));
         }
     }
 
     /// A weight and its moments.
     #[inline(always)]
-    pub(super) fn add_weight<const MOMENTS: u8>(&mut self, frame: &Frame<V>, y: V, own: V) {
+    pub(super) fn add_weight<W: InStep<V>, const MOMENTS: u8>(
+        &mut self,
+        frame: &Frame<W>,
+        y: W,
+        own: W,
+    ) {
         let gap = y.sub(frame.centre);
-        self.weight = self.weight.add(own);
+        self.weight = own.add_to(self.weight);
         if MOMENTS == 1 {
-            self.first = own.mul_add(gap, self.first);
+            self.first = own.mul_add_to(gap, self.first);
         } else {
             let own_first = own.mul(gap);
-            self.first = self.first.add(own_first);
-            self.second = own_first.mul_add(gap, self.second);
+            self.first = own_first.add_to(self.first);
+            self.second = own_first.mul_add_to(gap, self.second);
         }
     }
 }
