@@ -30,8 +30,8 @@
 //!
 //! # Domain
 //! Logits more than 101 nats below the maximum (32-bit lanes) count as that far below
-//! it, and blocks of nothing else as nothing: an entropy of 1e-30 has all its digits,
-//! one below 1e-40 is 0.
+//! it, or as nothing where no sum shows the difference, and blocks of nothing else as
+//! nothing: an entropy of 1e-30 has all its digits, one below 1e-40 is 0.
 //!
 //! [`Exp2::HEADROOM`]: crate::math::exp2::Exp2::HEADROOM
 //! [`Exp2::LIMIT`]: crate::math::exp2::Exp2::LIMIT

@@ -118,8 +118,9 @@ pub trait Lanes: Copy {
     /// [two in step](two).
     const WAITS: bool = false;
     /// Whether there are too few registers for such passes to have both their constants and
-    /// all their sums at hand: where there are more than two sums, they put weights aside then,
-    /// and sum them in a loop of its own.
+    /// all their sums at hand: they read registers [one after the other](Self::before) then, and
+    /// where there are more than two sums they put weights aside, and sum them in a loop of its
+    /// own.
     const FEW_REGISTERS: bool = false;
 
     /// The same value in every lane.
