@@ -41,7 +41,6 @@ impl<E: Element> Kernel for SumTail<'_, E> {
         let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
         let frame = Frame {
             weigher: Weigher::new(simd, scaling.rate, reference),
-            reference,
             centre: zero,
             max: Vector::<E, S>::splat(simd, bound),
             max_weight: f64::INFINITY,

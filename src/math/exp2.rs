@@ -132,12 +132,6 @@ impl Exp2 for f64 {
 /// Numbers of the longer polynomial.
 const LONGEST: usize = <f64 as Exp2>::POLYNOMIAL.len();
 
-/// Whether weights about a reference had better [saturate](Lanes::SATURATES): the
-/// reference is [near](Exp2::NEAR), and the processor quick at it.
-pub(crate) fn may_saturate<R: Exp2>(reference: f64) -> bool {
-    reference.abs() <= R::NEAR && processor::scales_in_one()
-}
-
 /// `2^(x * rate - reference)`, its constants spread over registers. With `SUMS` its weights
 /// are for sums.
 #[derive(Clone, Copy)]
@@ -150,6 +144,8 @@ pub(crate) struct Weigher<V: Lanes, const SUMS: bool = false> {
     floor: V,
     ceiling: V,
     powers: V::Powers,
+    /// Whether the reference is [near](Exp2::NEAR).
+    near: bool,
     /// `q`, or where steps are shorter the rest alone.
     polynomial: Spread<V, LONGEST>,
 }
@@ -196,6 +192,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             } else {
                 V::scaled_eighths(simd, scale)
             },
+            near: near == reference,
             polynomial: match &V::Scalar::REST {
                 Some(rest) if SUMS => Spread::new(simd, std::slice::from_ref(rest)),
                 _ => Spread::new(simd, V::Scalar::POLYNOMIAL),
@@ -221,7 +218,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
     /// The same for two registers in step.
     #[inline(always)]
     pub(crate) fn in_step(&self) -> Weigher<Two<V>, SUMS> {
-        let Self { simd, powers, .. } = *self;
+        let Self { simd, powers, near, .. } = *self;
         Weigher {
             simd,
             rate: Two::of(self.rate),
@@ -231,8 +228,16 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             floor: Two::of(self.floor),
             ceiling: Two::of(self.ceiling),
             powers,
+            near,
             polynomial: self.polynomial.in_step(),
         }
+    }
+
+    /// Whether weights had better [saturate](Lanes::SATURATES): the table can hold the
+    /// reference, and the processor is quick at it.
+    #[inline(always)]
+    pub(crate) fn may_saturate(&self) -> bool {
+        V::SATURATES && self.near && processor::scales_in_one()
     }
 
     /// `x`, but no less than what has the least weight; NaN stays.

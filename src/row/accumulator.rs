@@ -83,7 +83,6 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             simd,
             frame: Frame {
                 weigher: Weigher::new(simd, totals.rate, 0.0),
-                reference: 0.0,
                 centre: zero,
                 max: zero,
                 max_weight: 0.0,
@@ -107,7 +106,6 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         let Self { totals, frame, .. } = self;
         let lane = E::Lane::from_f64;
         frame.weigher = Weigher::new(self.simd, totals.rate, totals.reference);
-        frame.reference = totals.reference;
         frame.centre = Vector::<E, S>::splat(self.simd, lane(totals.centre));
         frame.max = Vector::<E, S>::splat(self.simd, lane(totals.max));
         frame.shifter = Shifter::new(self.simd, totals.shift);
@@ -162,6 +160,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         if sums.reaches {
             (sums, reaching) = self.sort_pieces(block);
             if reaching.contains(&None) && self.outlook.doubts(&sums) {
+                // For the tallies of its pieces.
                 self.sums::<false>(block);
                 (sums, reaching) = self.sort_pieces(block);
             }

@@ -16,7 +16,6 @@
 use super::blocks::Block;
 use super::moments::{Frame, Room, Sums, moments};
 use crate::element::{Element, Vector};
-use crate::math::exp2::may_saturate;
 use crate::simd::{Lanes, Simd};
 
 /// Too large a weight [saturates](Lanes::SATURATES), nothing is raised.
@@ -72,7 +71,7 @@ impl Outlook {
         frame: &Frame<Vector<E, S>>,
         room: &mut Room<Vector<E, S>>,
     ) -> Sums {
-        if !Vector::<E, S>::SATURATES || !may_saturate::<E::Lane>(frame.reference) {
+        if !frame.weigher.may_saturate() {
             self.guarded = true;
             return moments::<S, E, MOMENTS, COUNT, GUARDED>(simd, block, frame, room);
         }

@@ -15,8 +15,6 @@ use crate::simd::{Lanes, Simd, ahead};
 pub(crate) struct Frame<V: Lanes> {
     /// Weights are `2^(y * rate - reference)`.
     pub(crate) weigher: Weigher<V, true>,
-    /// The same number, of one lane.
-    pub(crate) reference: f64,
     /// Moments are about this value of `y`.
     pub(crate) centre: V,
     /// The largest logit known; a pass below it leaves its equals out.
@@ -47,10 +45,9 @@ impl<V: Lanes<Scalar: Real>> Frame<V> {
     /// The same for two registers in step.
     #[inline(always)]
     fn in_step(&self) -> Frame<Two<V>> {
-        let Self { reference, max_weight, threshold_weight, .. } = *self;
+        let Self { max_weight, threshold_weight, .. } = *self;
         Frame {
             weigher: self.weigher.in_step(),
-            reference,
             centre: Two::of(self.centre),
             max: Two::of(self.max),
             max_weight,

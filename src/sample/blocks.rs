@@ -54,7 +54,6 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
         let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
         let mut frame = Frame {
             weigher: Weigher::new(simd, scaling.rate, 0.0),
-            reference: 0.0,
             centre: zero,
             max: zero,
             max_weight: f64::INFINITY,
@@ -100,7 +99,6 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
             reference = reference.max((max * scaling.rate).round());
             top = (reference + HEADROOM) / scaling.rate;
             frame.weigher = Weigher::new(simd, scaling.rate, reference);
-            frame.reference = reference;
             frame.max = Vector::<E, S>::splat(simd, E::Lane::from_f64(top));
             let sum = outlook.sums::<S, E, 0, false>(simd, block, &frame, &mut room).weight;
             sums.blocks.push(BlockSum { sum, reference });
