@@ -12,7 +12,8 @@
 //! sees sums that registers have made ([`Whole`]), each with a bound of its error. A
 //! decision that the bound leaves open ([`Short::Uncertain`]) is not made: the sums are
 //! made again, first of what stands behind the head alone ([`tail`]), then of all in 64-bit
-//! lanes, then, if need be, by the definition itself over the sorted row, and what hangs even there on the last bits of an exponential is left to the caller.
+//! lanes, then, if need be, by the definition itself over the sorted row, and what hangs
+//! even there on the last bits of an exponential is left to the caller.
 //! So the set is that of the definition, whatever the dtype or instruction set.
 #![forbid(unsafe_code)]
 
@@ -41,7 +42,7 @@ pub(crate) struct Head<'a> {
 /// Why a head does not tell what a chain leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Short {
-    /// It takes so many tokens, at least.
+    /// It takes more tokens, and so many are likely to be enough.
     More(usize),
     /// Errors of the sums leave a decision open.
     Uncertain,

@@ -7,6 +7,8 @@ use crate::simd::Isa;
 
 /// Tokens that top-h looks at.
 const TOP_H: usize = 100;
+/// From so many tokens on it takes as long to look at them as to read the row.
+const MANY: usize = 4096;
 
 /// A stretch of the order: from place `first` on, up to `end` or all the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +146,7 @@ impl<W: Whole> Seen<'_, W> {
     /// all known ones do, so may others.
     pub(crate) fn those(&self, passing: usize) -> Result<Option<usize>, Short> {
         if self.is_open() && passing == self.logits().len() {
-            return Err(Short::More(self.stretch.first + passing + 1));
+            return Err(self.more());
         }
         self.first(passing, false)
     }
@@ -174,18 +176,39 @@ impl<W: Whole> Seen<'_, W> {
             if total.error == 0.0 { total } else { Bounded { error: rounded, ..total } };
         let count = if p > 0.0 { bounds.decides(count)? } else { 0 };
         if count > known && self.is_open() {
-            return Err(Short::More(self.more_for(p * total.value)));
+            return Err(self.more_for(p * total.value));
         }
         self.first(count.min(known), self.ties_all)
     }
 
-    /// How many tokens may have a mass that the known ones have not.
-    fn more_for(&self, mass: f64) -> usize {
+    /// That all known tokens pass, where nothing tells how many others may.
+    pub(crate) fn more(&self) -> Short {
         let known = self.logits().len();
+        // To look at few takes a reading of the row whatever their number; of many it takes
+        // a time that grows with it.
+        Short::More(self.stretch.first + known + (3 * known).min(known.max(MANY)))
+    }
+
+    /// That the known tokens have not a mass that is wanted, and how many may have it.
+    fn more_for(&self, mass: f64) -> Short {
+        let known = self.logits().len();
+        let (gaps, half) = (&self.weighed.gap, known.div_ceil(2));
         let (sum, last) = (self.weighed.sums[known - 1], self.weighed.weight[known - 1]);
-        // As if all others had the last one's weight: too few, for they have less.
-        let more = ((mass - sum) / last).clamp(1.0, 1e9);
-        self.stretch.first + known + (1.5 * more) as usize + 16
+        // As if weights went on to fall with a power of the place, as they do from half of
+        // what is known on: they fall faster, so that a bit is added.
+        let slope = (gaps[known - 1] - gaps[half - 1]) / (known as f64 / half as f64).ln();
+        let (rise, places) = (1.0 - slope, (mass - sum) / (last * known as f64));
+        let times = if rise.abs() < 1e-6 {
+            places.exp()
+        } else {
+            (1.0 + rise * places).max(0.0).powf(1.0 / rise)
+        };
+        if !times.is_finite() {
+            // So they would never have it.
+            return self.more();
+        }
+        let more = (times - 1.0).clamp(0.0, 1e6) * known as f64;
+        Short::More(self.stretch.first + known + (1.25 * more) as usize + known / 16 + 16)
     }
 
     pub(crate) fn min_p(&mut self, limit: f64) -> Result<Option<usize>, Short> {
@@ -277,7 +300,8 @@ impl<W: Whole> Seen<'_, W> {
         let top = self.at_least(Bounded { value: threshold, error: 0.0 })?;
         let known = self.logits().len();
         if self.is_open() && (top == known || known < self.min_keep + top) {
-            return Err(Short::More(self.stretch.first + self.min_keep + top + 1));
+            let enough = self.stretch.first + self.min_keep + top + 1;
+            return Err(if top == known { self.more() } else { Short::More(enough) });
         }
         let excluded = top.saturating_sub(1);
         Ok(if known - excluded >= self.min_keep { excluded } else { 0 })

@@ -15,7 +15,7 @@ impl<W: Whole> Seen<'_, W> {
         let distance = |place: usize| (gaps[place] - mean.value).abs();
         // Tokens that are not known are at least so far.
         let reach = if self.is_open() { gaps[known - 1] - mean.value } else { f64::INFINITY };
-        let more = Short::More(self.stretch.first + 4 * known);
+        let more = self.more();
         // Outwards from the mean: the window is from `low` up to `high`.
         let middle = gaps.partition_point(|&gap| gap < mean.value);
         let (mut low, mut high) = (middle, middle);

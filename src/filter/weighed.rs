@@ -27,6 +27,11 @@ impl Weighed {
         self.gap.clear();
     }
 
+    /// The temperature, if the tokens from place `first` on have been looked at.
+    pub(crate) fn temperature_of(&self, first: usize) -> Option<f64> {
+        (self.first == first && !self.gap.is_empty()).then_some(self.temperature)
+    }
+
     /// Brings it up to date for the tokens from `first` on of those of a head.
     pub(crate) fn look(&mut self, isa: Isa, logits: &[f64], first: usize, temperature: f64) {
         let logits = &logits[first..];

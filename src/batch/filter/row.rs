@@ -84,12 +84,11 @@ impl<E: Element> Room<E> {
             match chain.run(isa, head, &mut whole, weighed, swaps) {
                 Ok(left) => break Decided::Left(left),
                 Err(_) if complete => break Decided::Undecided,
-                Err(Short::Uncertain) if whole.refine(head) => continue,
+                Err(Short::Uncertain) if whole.refine(head, weighed) => continue,
                 Err(Short::Uncertain) => k = vocab,
                 // More than a third of the order is as well sorted.
                 Err(Short::More(wanted)) => {
-                    k = wanted.max(4 * k);
-                    k = if k > vocab / 3 { vocab } else { k };
+                    k = if wanted > vocab / 3 { vocab } else { wanted };
                 }
             }
             let _: Part = read(isa, row, 1.0, (Plan::Largest, k), whole.workspace());

@@ -55,9 +55,6 @@ pub(super) struct Rooms<E: Element> {
     wide: Workspace<Float64>,
     /// The row in `f64`.
     widened: Vec<u8>,
-    /// The head that a decision was left open with.
-    head: Vec<f64>,
-    weighed: Weighed,
 }
 
 impl<E: Element> Default for Rooms<E> {
@@ -66,9 +63,32 @@ impl<E: Element> Default for Rooms<E> {
             own: Workspace::default(),
             wide: Workspace::default(),
             widened: Vec::new(),
-            head: Vec::new(),
-            weighed: Weighed::default(),
         }
+    }
+}
+
+/// The head that a decision was left open with.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    temperature: f64,
+    /// Its least logit.
+    last: f64,
+    /// How many equal the largest.
+    count: f64,
+    /// Weights of the others above the least.
+    rest: f64,
+}
+
+impl Cut {
+    /// Of a head that has been weighed from its first token on.
+    fn of(head: Head, weighed: &Weighed) -> Option<Self> {
+        let (&max, &last) = (head.logits.first()?, head.logits.last()?);
+        let temperature = weighed.temperature_of(0)?;
+        // Those equal to the last are of the tail, which may hold others like them.
+        let above = head.logits.partition_point(|&x| x > last);
+        let count = head.logits.partition_point(|&x| x == max) as f64;
+        let sum = *weighed.sums.get(above.checked_sub(1)?)?;
+        Some(Self { temperature, last, count, rest: sum - count })
     }
 }
 
@@ -96,6 +116,7 @@ pub(super) struct OfRow<'a, E: Element> {
     max: f64,
     /// By way and temperature; the row is read again for others.
     known: Vec<(Way, f64, WholeSums)>,
+    cut: Option<Cut>,
     /// Whether the row has been widened.
     widened: bool,
 }
@@ -123,22 +144,21 @@ impl<'a, E: Element> OfRow<'a, E> {
             moments,
             max: part.max,
             known,
+            cut: None,
             widened: false,
         }
     }
 
     /// Makes sums more exactly from here on, if they can be; `head` was not enough for what
     /// was known.
-    pub(super) fn refine(&mut self, head: Head) -> bool {
-        let is_apart = !self.moments && !head.complete && head.logits[0] > last(head);
+    pub(super) fn refine(&mut self, head: Head, weighed: &Weighed) -> bool {
         self.way = match self.way {
-            Way::Fast if is_apart => {
-                self.rooms.head.clear();
-                self.rooms.head.extend_from_slice(head.logits);
-                self.rooms.weighed.clear();
-                Way::Apart
+            Way::Fast => {
+                let apart = !self.moments && !head.complete;
+                self.cut = if apart { Cut::of(head, weighed) } else { None };
+                if self.cut.is_some() { Way::Apart } else { Way::Wide }
             }
-            Way::Fast | Way::Apart => Way::Wide,
+            Way::Apart => Way::Wide,
             Way::Wide => return false,
         };
         true
@@ -177,16 +197,12 @@ impl<'a, E: Element> OfRow<'a, E> {
     }
 
     /// The sums of the head, and those of what stands behind it.
-    fn apart(&mut self, temperature: f64) -> Option<WholeSums> {
-        let head = &self.rooms.head[..];
-        let (max, last) = (*head.first()?, *head.last()?);
+    fn apart(&self, temperature: f64) -> Option<WholeSums> {
+        let Cut { last, count, rest: own, .. } =
+            self.cut.filter(|cut| cut.temperature == temperature)?;
         let (row, element) = (self.row.contiguous_row(0), PhantomData::<E>);
-        let tail = self.isa.run(SumTail { row, temperature, max, last, element })?;
-        // Those equal to the last are of the tail, which may hold others like them.
-        let count = head.partition_point(|&x| x == max) as f64;
-        let others = head.partition_point(|&x| x > last);
-        self.rooms.weighed.look(self.isa, head, 0, temperature);
-        let own = self.rooms.weighed.sums[others - 1] - count;
+        let tail = SumTail { row, temperature, max: self.max, last, element };
+        let tail = self.isa.run(tail)?;
         let rest = own + tail;
         let error = ((count + own) * ROUNDING + tail * error_of::<E>()) / rest;
         (rest > 0.0).then_some(WholeSums { count, rest, gap: f64::NAN, error })
@@ -204,11 +220,6 @@ impl<'a, E: Element> OfRow<'a, E> {
             wide.copy_from_slice(&E::widen(item).to_f64().to_ne_bytes());
         }
     }
-}
-
-/// The least logit of a head.
-fn last(head: Head) -> f64 {
-    head.logits[head.logits.len() - 1]
 }
 
 fn sums_of(part: &Part, error: f64) -> WholeSums {
