@@ -8,10 +8,11 @@ use crate::element::{Element, Real};
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
 use crate::row::part::Part;
-use crate::row::read::{Plan, Read, Stretch};
+use crate::row::read::{Plan, Read, Stretch, span};
 use crate::row::search::Search;
 use crate::row::{Row, Statistic};
-use crate::select::Finish;
+use crate::select::{Finish, More};
+use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, ahead};
 
 /// Buffers of one thread, used for group after group of rows.
@@ -37,6 +38,17 @@ impl<E: Element> Default for Workspace<E> {
             searches: Vec::new(),
             chunk: Vec::new(),
             parts: Vec::new(),
+        }
+    }
+}
+
+impl<E: Element> Workspace<E> {
+    /// Looks for the `k` largest logits of the one row that has been read, which lies
+    /// together: more than are known.
+    pub(super) fn look_for_more(&mut self, isa: Isa, row: &StridedRows, k: usize) {
+        if let (Some(search), [scratch]) = (self.searches.first_mut(), &self.scratch[..]) {
+            let row = span::<E>(row.contiguous_row(0), 0..row.vocab(), scratch);
+            isa.run(More::<E> { selection: &mut search.selection, row, k });
         }
     }
 }
@@ -128,6 +140,8 @@ impl Reader<'_> {
         workspace: &mut Workspace<E>,
     ) {
         let scratch = &mut workspace.scratch;
+        // What has been found in a row before is still there.
+        let wanted = if self.top_k > 0 { workspace.searches.len() } else { 0 };
         self.isa.run(Read::<E> {
             stretch: Stretch::new(&self.batch.rows, first_row, start, scratch),
             plan: self.plan,
@@ -135,7 +149,7 @@ impl Reader<'_> {
             thresholds: &workspace.thresholds,
             greater: &mut workspace.greater,
             parts: &mut workspace.chunk,
-            searches: &mut workspace.searches,
+            searches: &mut workspace.searches[..wanted],
         });
     }
 

@@ -102,13 +102,21 @@ impl Stretch<'_> {
     /// All of the single row's stretch, once its last block has been read; `None` if it
     /// had to be gathered.
     fn span<E: Element>(&self) -> Option<Span<'_>> {
-        let row = self.contiguous?;
-        let len = self.end - self.start;
-        let rest = len % BLOCK;
-        let blocks = &row[self.start * E::SIZE..(self.end - rest) * E::SIZE];
-        let last = &self.scratch[0][..rest.next_multiple_of(E::PAIR) * E::SIZE];
-        Some(Span { blocks, last, start: self.start, len })
+        Some(span::<E>(self.contiguous?, self.start..self.end, &self.scratch[0]))
     }
+}
+
+/// Logits of a row that lie together. The last of them, unless they are whole blocks, have
+/// been read from the `scratch` space.
+pub(crate) fn span<'a, E: Element>(
+    row: &'a [u8],
+    logits: Range<usize>,
+    scratch: &'a Scratch,
+) -> Span<'a> {
+    let rest = logits.len() % BLOCK;
+    let blocks = &row[logits.start * E::SIZE..(logits.end - rest) * E::SIZE];
+    let last = &scratch[..rest.next_multiple_of(E::PAIR) * E::SIZE];
+    Span { blocks, last, start: logits.start, len: logits.len() }
 }
 
 /// Reads a stretch.

@@ -56,6 +56,7 @@ impl<R: Real> Search<R> {
             let (blocks, last) = self.kept.split_at(whole);
             let span = Span { blocks, last, start, len };
             simd.apart(Settle::<E> { selection: &mut self.selection, span });
+            self.selection.forget_spans();
             self.kept.clear();
         }
     }

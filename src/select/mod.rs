@@ -34,6 +34,7 @@
 
 mod bound;
 mod collect;
+mod more;
 mod order;
 pub(crate) mod packed;
 pub(crate) mod sketch;
@@ -41,6 +42,7 @@ mod span;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use more::More;
 pub(crate) use span::Span;
 
 use collect::{Collect, Hit};
@@ -58,19 +60,23 @@ use crate::simd::{Kernel, Simd};
 #[derive(Clone, Debug)]
 pub(crate) struct Selection<R: Real> {
     k: usize,
+    /// Logits of a group.
+    step: usize,
     /// May be among them, of the spans read.
     found: Vec<R::Packed>,
     /// Logits that come later and are not above this one can't be among the `k`.
     floor: Option<R>,
     /// A bound of the last row, near which that of a similar row lies.
     guess: R,
-    /// Of the span that is being read.
+    /// Of the row, as far as it can be read again.
     maxima: Maxima,
     scratch: Vec<u8>,
     hits: Vec<Hit>,
     groups: Vec<usize>,
     places: Vec<u32>,
     spare: Vec<R::Packed>,
+    /// Room for what is found beside what is known.
+    others: Vec<R::Packed>,
 }
 
 impl<R: Real> Selection<R> {
@@ -78,6 +84,7 @@ impl<R: Real> Selection<R> {
     pub(crate) fn new() -> Self {
         Self {
             k: 0,
+            step: sketch::step_for(0),
             found: Vec::new(),
             floor: None,
             guess: R::NEG_INFINITY,
@@ -87,12 +94,14 @@ impl<R: Real> Selection<R> {
             groups: Vec::new(),
             places: Vec::new(),
             spare: Vec::new(),
+            others: Vec::new(),
         }
     }
 
     /// Starts with another row, of which `k >= 1` logits are wanted.
     pub(crate) fn restart(&mut self, k: usize) {
         self.k = k;
+        self.step = sketch::step_for(k);
         self.found.clear();
         self.floor = None;
         self.maxima.clear();
@@ -101,7 +110,12 @@ impl<R: Real> Selection<R> {
     /// How [`sketch`] is to look at the span that is being read: the length of a group,
     /// and where the maxima go.
     pub(crate) fn sketching(&mut self) -> (usize, &mut Maxima) {
-        (sketch::step_for(self.k), &mut self.maxima)
+        (self.step, &mut self.maxima)
+    }
+
+    /// Says that the spans settled can't be read again.
+    pub(crate) fn forget_spans(&mut self) {
+        self.maxima.clear();
     }
 
     /// What has been found, taken out: all that counts of the spans read.
@@ -114,23 +128,27 @@ impl<R: Real> Selection<R> {
         self.found.extend_from_slice(found);
     }
 
-    /// How many of the largest logits are above -inf, once [`Finish`] has put them in order.
+    /// The largest logits with their indices, once they have been put in order.
+    pub(crate) fn packed(&self) -> &[R::Packed] {
+        &self.found
+    }
+
+    /// How many of the largest logits are above -inf, once they have been put in order.
     pub(crate) fn above_infinity(&self) -> usize {
         self.found.partition_point(|packed| packed.value() > R::NEG_INFINITY)
     }
 
-    /// The largest logits, once [`Finish`] has put them in order. Zeros have lost
-    /// their signs.
+    /// The largest logits, once they have been put in order. Zeros have lost their signs.
     pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (R, usize)> {
         self.found.iter().map(|packed| (packed.value(), packed.index() as usize))
     }
 
-    /// Drops what is not among the largest, if that is so much that it would be in the
-    /// way.
-    fn shrink(&mut self) {
-        if self.found.len() > self.k + self.k / 4 + 64 {
-            self.found.select_nth_unstable(self.k - 1);
-            self.found.truncate(self.k);
+    /// Drops what is not among the `k` largest found, if that is so much that it would be in
+    /// the way.
+    fn shrink(&mut self, k: usize) {
+        if self.found.len() > k + k / 4 + 64 {
+            self.found.select_nth_unstable(k - 1);
+            self.found.truncate(k);
         }
     }
 }
@@ -150,7 +168,7 @@ impl<E: Element> Kernel for Settle<'_, E> {
         let before = selection.found.len();
         selection.found.reserve(selection.k.min(self.span.len));
         let (span, k, floor) = (&self.span, selection.k, selection.floor);
-        let step = sketch::step_for(k);
+        let step = selection.step;
         let mut group = (k >= bound::MANY && floor.is_none()).then_some(step);
         let bound = loop {
             let search = bound::Search { k, group, floor, guess: selection.guess };
@@ -178,12 +196,12 @@ impl<E: Element> Kernel for Settle<'_, E> {
             selection.found.truncate(before);
             group = None;
         };
-        selection.maxima.clear();
+        selection.maxima.begin_span();
         // All found in this span reach the bound.
         if selection.found.len() - before >= selection.k {
             selection.floor = Some(bound.value);
         }
-        selection.shrink();
+        selection.shrink(selection.k);
     }
 }
 
@@ -200,7 +218,7 @@ impl<R: Real> Kernel for Finish<'_, R> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let selection = self.selection;
-        selection.shrink();
+        selection.shrink(selection.k);
         order::sort(&mut selection.found, &mut selection.spare);
         selection.found.truncate(selection.k);
         if self.by_index {

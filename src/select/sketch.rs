@@ -18,21 +18,35 @@ pub(crate) const SHORT: usize = 8;
 /// Bytes of the two registers of maxima that a step leaves, of any type.
 pub(crate) const MAXIMA: usize = 128;
 
-/// The maxima of a span, in room that is kept from row to row: to clear it first would take
-/// one twenty-fifth of the time of a small selection.
+/// The maxima of a row's spans, in room that is kept from row to row: to clear it first
+/// would take one twenty-fifth of the time of a small selection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Maxima {
     room: Vec<u8>,
+    /// Where those of the span that is being read begin, and end so far.
+    begin: usize,
     len: usize,
 }
 
 impl Maxima {
+    /// Forgets the row.
     pub(crate) fn clear(&mut self) {
-        self.len = 0;
+        (self.begin, self.len) = (0, 0);
     }
 
+    /// Those that come next are of another span.
+    pub(crate) fn begin_span(&mut self) {
+        self.begin = self.len;
+    }
+
+    /// Takes all spans for one.
+    pub(crate) fn join_spans(&mut self) {
+        self.begin = 0;
+    }
+
+    /// Those of the span.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.room[..self.len]
+        &self.room[self.begin..self.len]
     }
 
     /// Room for those of some more steps, all of which are to be written.

@@ -3,11 +3,11 @@
 use ndarray::{Array, ArrayViewD, Ix3};
 
 use super::packed::{Ordered, Packed};
-use super::{Finish, order};
+use super::{Finish, More, order};
 use crate::element::{BFloat16, Element, Float16, Float32, Float64, Real};
-use crate::row::blocks::{BLOCK, CHUNK};
+use crate::row::blocks::{BLOCK, CHUNK, Scratch};
 use crate::row::part::Part;
-use crate::row::read::{Plan, Read, Stretch};
+use crate::row::read::{Plan, Read, Stretch, span};
 use crate::row::search::Search;
 use crate::row::tests::{Encode, encoded, rows_of};
 use crate::simd::Isa;
@@ -93,15 +93,16 @@ fn select<E: Element>(
     rows: &StridedRows,
     k: usize,
     searches: &mut Vec<Search<E::Lane>>,
+    scratch: &mut Vec<Scratch>,
 ) -> Vec<Vec<Pick>> {
     let count = rows.rows();
-    let mut scratch = vec![[0; BLOCK * 8]; count];
+    scratch.resize(count, [0; BLOCK * 8]);
     let mut parts = vec![Part::NONE; count];
     searches.resize_with(count, Search::new);
     searches.iter_mut().for_each(|search| search.restart(k));
     for start in (0..rows.vocab()).step_by(CHUNK) {
         isa.run(Read::<E> {
-            stretch: Stretch::new(rows, 0, start, &mut scratch),
+            stretch: Stretch::new(rows, 0, start, scratch),
             plan,
             temperatures: &vec![1.0; count],
             thresholds: &[],
@@ -112,15 +113,19 @@ fn select<E: Element>(
     }
     let finish = |search: &mut Search<E::Lane>| {
         isa.run(Finish { selection: &mut search.selection, by_index: false });
-        let sorted = search.selection.sorted();
-        sorted.map(|(x, index)| Pick { logit: x.to_f64(), index }).collect()
+        picks(search)
     };
     searches.iter_mut().map(finish).collect()
 }
 
+fn picks<R: Real>(search: &Search<R>) -> Vec<Pick> {
+    let sorted = search.selection.sorted();
+    sorted.map(|(x, index)| Pick { logit: x.to_f64(), index }).collect()
+}
+
 fn selects_what_a_sort_does<E: Encode>() {
     for isa in sets() {
-        let mut searches = Vec::new();
+        let (mut searches, mut scratch) = (Vec::new(), Vec::new());
         for len in LENGTHS {
             for (name, values) in rows(len) {
                 let bytes = encoded::<E>(&values);
@@ -129,9 +134,24 @@ fn selects_what_a_sort_does<E: Encode>() {
                     let k = if k > len { len - (usize::MAX - k).min(len - 1) } else { k };
                     let rows = rows_of::<E>(&bytes, len);
                     for plan in [Plan::Largest, Plan::Varentropy] {
-                        let found = select::<E>(isa, plan, &rows, k, &mut searches);
+                        let found =
+                            select::<E>(isa, plan, &rows, k, &mut searches, &mut scratch);
                         let expected = expected::<E>(&bytes, k);
                         assert!(found[0] == expected, "{isa:?} {} {name} {len}: {k}", E::NAME);
+                    }
+                    // And again, for more and more of them.
+                    let mut known = k;
+                    for k in [k + 1, 3 * k + 400, len] {
+                        if k <= known || k > len {
+                            continue;
+                        }
+                        known = k;
+                        let row = span::<E>(&bytes, 0..len, &scratch[0]);
+                        let selection = &mut searches[0].selection;
+                        isa.run(More::<E> { selection, row, k });
+                        let expected = expected::<E>(&bytes, k);
+                        let found = picks(&searches[0]);
+                        assert!(found == expected, "{isa:?} {} {name} {len}: +{k}", E::NAME);
                     }
                 }
             }
@@ -174,11 +194,18 @@ fn gathered_rows_are_searched_alike() {
         let gathered = StridedRows::new(view, false).expect("there are logits");
         assert!(!gathered.is_contiguous());
         for isa in sets() {
-            let mut searches = Vec::new();
+            let (mut searches, mut scratch) = (Vec::new(), Vec::new());
             for k in [1, 50, 1000, 20_000] {
                 let k = k.min(len);
                 for plan in [Plan::Largest, Plan::Weights] {
-                    let found = select::<BFloat16>(isa, plan, &gathered, k, &mut searches);
+                    let found = select::<BFloat16>(
+                        isa,
+                        plan,
+                        &gathered,
+                        k,
+                        &mut searches,
+                        &mut scratch,
+                    );
                     for ((found, bytes), (name, _)) in found.iter().zip(&bytes).zip(&rows) {
                         let expected = expected::<BFloat16>(bytes, k);
                         assert!(found == &expected, "{isa:?} {name} {len}: {k}");

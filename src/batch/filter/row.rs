@@ -2,13 +2,15 @@
 //! exactly, until that is decided.
 
 use super::whole::{OfRow, Rooms, read};
+use crate::batch::reader::Workspace;
 use crate::element::{Element, Real};
 use crate::filter::chain::{Chain, Left};
 use crate::filter::seen::Swap;
 use crate::filter::weighed::Weighed;
 use crate::filter::{Head, Short};
-use crate::row::part::{Kind, Part};
+use crate::row::part::Kind;
 use crate::row::read::Plan;
+use crate::select::packed::Packed;
 use crate::select::{Finish, Selection};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, Kernel, Simd};
@@ -37,9 +39,8 @@ pub(super) struct Room<E: Element> {
     swaps: Vec<Swap>,
     /// Largest logit, NaN if there is one.
     pub(super) largest: f64,
-    /// How much of the order the last row took, and by how much that changes.
-    looked_at: usize,
-    change: usize,
+    /// How much of the order the last rows took.
+    recent: Recent,
 }
 
 impl<E: Element> Default for Room<E> {
@@ -52,8 +53,7 @@ impl<E: Element> Default for Room<E> {
             ids: Vec::new(),
             swaps: Vec::new(),
             largest: f64::NAN,
-            looked_at: FEW,
-            change: FEW,
+            recent: Recent::default(),
         }
     }
 }
@@ -63,12 +63,8 @@ impl<E: Element> Room<E> {
     pub(super) fn filter(&mut self, isa: Isa, row: &StridedRows) -> Decided {
         let vocab = row.vocab();
         let (temperature, moments) = self.chain.first_look();
-        let guess = || {
-            // A little too much takes less time than a second look.
-            let more = (3 * self.change).clamp(self.looked_at / 32, self.looked_at / 4);
-            (self.looked_at + more).max(FEW)
-        };
-        let mut k = self.chain.first_guess().unwrap_or_else(guess).clamp(1, vocab);
+        let guess = self.chain.first_guess().unwrap_or_else(|| self.recent.guess());
+        let mut k = guess.clamp(1, vocab);
         let plan = if moments { Plan::Entropy } else { Plan::Weights };
         let part = read::<E>(isa, row, temperature, (plan, k), &mut self.rooms.own);
         self.largest = if part.nan { f64::NAN } else { part.max };
@@ -78,6 +74,11 @@ impl<E: Element> Room<E> {
         self.weighed.clear();
         let Self { rooms, logits, ids, swaps, weighed, chain, .. } = self;
         let mut whole = OfRow::new(isa, row, rooms, (temperature, moments, &part));
+        logits.clear();
+        ids.clear();
+        if let Some(search) = whole.workspace().searches.first_mut() {
+            isa.run(Finish { selection: &mut search.selection, by_index: false });
+        }
         let mut complete = take(isa, whole.workspace(), (k, vocab), logits, ids);
         let decided = loop {
             let head = Head { logits, complete };
@@ -91,14 +92,12 @@ impl<E: Element> Room<E> {
                     k = if wanted > vocab / 3 { vocab } else { wanted };
                 }
             }
-            let _: Part = read(isa, row, 1.0, (Plan::Largest, k), whole.workspace());
+            whole.workspace().look_for_more(isa, row, k);
             weighed.clear();
             complete = take(isa, whole.workspace(), (k, vocab), logits, ids);
         };
         if let Decided::Left(left) = &decided {
-            let change = left.end.abs_diff(self.looked_at);
-            self.change = change.max(self.change - self.change / 8);
-            self.looked_at = left.end;
+            self.recent.push(left.end);
             for &Swap { first, kept, end } in &*swaps {
                 ids[first..end].rotate_left(kept);
             }
@@ -107,25 +106,23 @@ impl<E: Element> Room<E> {
     }
 }
 
-/// Takes the tokens that a reading has found; whether they are all that are not -inf.
+/// Takes the tokens that have been found, those that are new; whether they are all that are
+/// not -inf.
 fn take<E: Element>(
     isa: Isa,
-    workspace: &mut crate::batch::reader::Workspace<E>,
+    workspace: &mut Workspace<E>,
     (k, vocab): (usize, usize),
     logits: &mut Vec<f64>,
     ids: &mut Vec<u32>,
 ) -> bool {
-    logits.clear();
-    ids.clear();
-    let Some(search) = workspace.searches.first_mut() else { return false };
-    let selection = &mut search.selection;
-    isa.run(Finish { selection: &mut *selection, by_index: false });
+    let Some(search) = workspace.searches.first() else { return false };
+    let selection = &search.selection;
     let known = selection.above_infinity();
     isa.run(Listed { selection, known, logits, ids });
     known < k || k >= vocab
 }
 
-/// The first tokens of the order as a chain sees them.
+/// The first tokens of the order as a chain sees them, behind those that it has seen.
 struct Listed<'a, R: Real> {
     selection: &'a Selection<R>,
     known: usize,
@@ -138,8 +135,33 @@ impl<R: Real> Kernel for Listed<'_, R> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let sorted = || self.selection.sorted().take(self.known);
-        self.logits.extend(sorted().map(|(x, _)| x.to_f64()));
-        self.ids.extend(sorted().map(|(_, id)| id as u32));
+        let new = &self.selection.packed()[self.ids.len()..self.known];
+        self.logits.extend(new.iter().map(|packed| packed.value().to_f64()));
+        self.ids.extend(new.iter().map(|packed| packed.index()));
+    }
+}
+
+/// How much of the order the last rows took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    ends: [usize; 8],
+    rows: usize,
+}
+
+impl Recent {
+    fn push(&mut self, end: usize) {
+        self.ends[self.rows % self.ends.len()] = end;
+        self.rows += 1;
+    }
+
+    /// How much to look at first: a quarter more than the median, which is enough for rows
+    /// that take about as much each. Where some take much more it is not: to know that
+    /// from few tokens takes less time than to put many in order for nothing.
+    fn guess(&self) -> usize {
+        let mut ends = self.ends;
+        let ends = &mut ends[..self.rows.min(self.ends.len())];
+        ends.sort_unstable();
+        let median = ends.get(ends.len() / 2).copied().unwrap_or(0);
+        (median + median / 4).max(FEW)
     }
 }

@@ -59,11 +59,7 @@ pub(super) struct Rooms<E: Element> {
 
 impl<E: Element> Default for Rooms<E> {
     fn default() -> Self {
-        Self {
-            own: Workspace::default(),
-            wide: Workspace::default(),
-            widened: Vec::new(),
-        }
+        Self { own: Workspace::default(), wide: Workspace::default(), widened: Vec::new() }
     }
 }
 
