@@ -25,6 +25,7 @@ use super::scaling::{Scaling, Shift, Shifter};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Exp2, Weigher};
 use crate::simd::strided::StridedRows;
+use crate::simd::two::Two;
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// What the logits of a row become.
@@ -177,7 +178,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
         let (shifter, nats) = self.shifter(simd);
         let nats = splat::<S, E>(simd, nats);
         let minus_log_total = splat::<S, E>(simd, -self.part.log_total());
-        self.write(simd, &LogDensity { shifter, nats, minus_log_total }, 0.0);
+        self.write(simd, &OneByOne(LogDensity { shifter, nats, minus_log_total }), 0.0);
     }
 
     #[inline(always)]
@@ -200,7 +201,11 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
             constant: splat::<S, E>(simd, constant * factor).uniform(),
             slope: splat::<S, E>(simd, slope * factor * -nats).uniform(),
         };
-        self.write(simd, &density, linear);
+        if Vector::<E, S>::WAITS {
+            self.write(simd, &density.in_step(), linear);
+        } else {
+            self.write(simd, &OneByOne(density), linear);
+        }
     }
 
     /// Writes what becomes of every logit, less its linear weight times `linear`.
@@ -208,7 +213,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
     fn write<S: Simd>(
         &mut self,
         simd: S,
-        values: &impl Values<Vector<E, S>>,
+        values: &impl Values<Two<Vector<E, S>>>,
         linear_factor: f64,
     ) {
         let minus_factor = splat::<S, E>(simd, -linear_factor);
@@ -224,7 +229,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
                 let bytes = &mut self.out[at * E::SIZE..][..BLOCK * E::SIZE];
                 for pair in bytes.chunks_exact_mut(E::PAIR * E::SIZE) {
                     let x = E::load_pair(simd, pair);
-                    E::store_pair(simd, [values.of(x[0]), values.of(x[1])], pair);
+                    E::store_pair(simd, values.of(Two(x)).0, pair);
                 }
                 continue;
             }
@@ -237,7 +242,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
             let weights = weights.chunks_exact(E::PAIR * lane_size);
             for ((bytes, out), weights) in pairs.zip(outs).zip(weights) {
                 let x = E::load_pair(simd, bytes);
-                let mut y = [values.of(x[0]), values.of(x[1])];
+                let mut y = values.of(Two(x)).0;
                 if is_linear {
                     let u = Own::<E>::load_pair(simd, weights);
                     y = [u[0].mul_add(minus_factor, y[0]), u[1].mul_add(minus_factor, y[1])];
@@ -251,6 +256,17 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
 /// What becomes of the logits of a register.
 trait Values<V> {
     fn of(&self, x: V) -> V;
+}
+
+/// Of two registers, one after the other.
+struct OneByOne<T>(T);
+
+impl<V, T: Values<V>> Values<Two<V>> for OneByOne<T> {
+    #[inline(always)]
+    fn of(&self, x: Two<V>) -> Two<V> {
+        let [first, second] = x.0;
+        Two([self.0.of(first), self.0.of(second)])
+    }
 }
 
 /// Log-probabilities.
@@ -273,6 +289,23 @@ struct Density<V: Lanes, const SHIFTED: bool, const SLOPE: bool, const SATURATE:
     shifter: Shifter<V>,
     constant: V,
     slope: V,
+}
+
+impl<V, const SHIFTED: bool, const SLOPE: bool, const SATURATE: bool>
+    Density<V, SHIFTED, SLOPE, SATURATE>
+where
+    V: Lanes<Scalar: Real>,
+{
+    /// The same for two registers [in step](crate::simd::two).
+    #[inline(always)]
+    fn in_step(&self) -> Density<Two<V>, SHIFTED, SLOPE, SATURATE> {
+        Density {
+            weigher: self.weigher.in_step(),
+            shifter: self.shifter.in_step(),
+            constant: Two::of(self.constant),
+            slope: Two::of(self.slope),
+        }
+    }
 }
 
 impl<V, const SHIFTED: bool, const SLOPE: bool, const SATURATE: bool> Values<V>

@@ -169,8 +169,8 @@ fn count_above<S: Simd, E: Element>(simd: S, numbers: [&[u8]; 2], value: E::Lane
             counters = [x0.count_gt(value, counters[0]), x1.count_gt(value, counters[1])];
         }
     }
-    let [even, odd] = counters.map(<Vector<E, S> as Lanes>::counted);
-    (even + odd) as usize
+    let [even, odd] = counters;
+    (<Vector<E, S> as Lanes>::counted(even) + <Vector<E, S> as Lanes>::counted(odd)) as usize
 }
 
 /// The largest number, NaN aside; -inf if there is none.

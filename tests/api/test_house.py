@@ -244,6 +244,14 @@ def test_unsafe_code_and_intrinsics_are_in_simd_alone() -> None:
     assert not uses(r"\bunsafe\b|\b(std|core)::arch\b", but_not=("simd",))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="libraries elsewhere have no such symbols")
+def test_intrinsics_are_compiled_into_their_kernels() -> None:
+    # In a closure that is a function of its own they would be calls, and ten times as slow.
+    library = Path(_native.__file__).read_bytes()
+    assert re.search(rb"_native4simd\w+trampoline", library), "there are no symbols to look at"
+    assert not set(re.findall(rb"core_arch\w*?(_mm\w+)", library))
+
+
 def test_python_is_known_to_the_bindings_alone() -> None:
     assert uses(r"\bpyo3\b", below="bindings")
     assert not uses(r"\b(pyo3|numpy)\b", but_not=("bindings", "lib.rs"))

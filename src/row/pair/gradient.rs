@@ -39,69 +39,88 @@ impl<C: Element, O: Element<Lane = C::Lane>> Kernel for WriteDifferences<'_, C, 
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        let splat = |x| Vector::<C, S>::splat(simd, C::Lane::from_f64(x));
-        let Some(alignment) = self.alignment else {
-            let none = [splat(f64::NAN); 2];
-            for out in self.out.chunks_mut(C::PAIR * O::SIZE) {
+    fn run<S: Simd>(self, simd: S) {
+        let Self { mut p, mut q, out, alignment, factor, .. } = self;
+        let Some(alignment) = alignment else {
+            let none = [Vector::<C, S>::splat(simd, C::Lane::from_f64(f64::NAN)); 2];
+            for out in out.chunks_mut(C::PAIR * O::SIZE) {
                 put::<S, C, O>(simd, none, out);
             }
             return;
         };
         // Both probabilities are times this.
-        let factor = self.factor * (-alignment.log_scale).exp();
-        if alignment.plain {
-            let frame = PairFrame::<Vector<C, S>>::new(simd, &alignment, 0.5);
-            let factor = splat(factor);
-            self.blocks(|p, q, out| {
-                let pairs = p.chunks_exact(C::PAIR * C::SIZE);
-                let pairs = pairs.zip(q.chunks_exact(C::PAIR * C::SIZE));
-                for ((p, q), out) in pairs.zip(out.chunks_mut(C::PAIR * O::SIZE)) {
-                    let (p, q) = (C::load_pair(simd, p), C::load_pair(simd, q));
-                    let d = [0, 1].map(|i| frame.difference(p[i], q[i]).mul(factor));
-                    put::<S, C, O>(simd, d, out);
-                }
-            });
-        } else {
-            let mut values: Scratch = [0; BLOCK * 8];
-            self.blocks(|p, q, out| {
-                let lanes = values.chunks_exact_mut(Own::<C>::SIZE);
-                let pairs = p.chunks_exact(C::SIZE).zip(q.chunks_exact(C::SIZE));
-                for ((x, y), lane) in pairs.zip(lanes) {
-                    let (x, y) = (C::widen(x).to_f64(), C::widen(y).to_f64());
-                    let d = factor * plain_difference(x, y, &alignment);
-                    C::Lane::from_f64(d).write(lane);
-                }
-                let pairs = values.chunks_exact(C::PAIR * Own::<C>::SIZE);
-                for (values, out) in pairs.zip(out.chunks_mut(C::PAIR * O::SIZE)) {
-                    let d = Own::<C>::load_pair(simd, values);
-                    put::<S, Own<C>, O>(simd, d, out);
-                }
-            });
-        }
-    }
-}
-
-impl<C: Element, O: Element<Lane = C::Lane>> WriteDifferences<'_, C, O> {
-    /// Calls `write` with the blocks of both rows and the place of their results.
-    #[inline(always)]
-    fn blocks(&mut self, mut write: impl FnMut(&[u8], &[u8], &mut [u8])) {
-        let Self { p, q, out, .. } = self;
+        let factor = factor * (-alignment.log_scale).exp();
+        let frame = PairFrame::<Vector<C, S>>::new(simd, &alignment, 0.5);
+        let mut room: Scratch = [0; BLOCK * 8];
         let vocab = out.len() / O::SIZE;
         for at in (0..vocab).step_by(BLOCK) {
             let len = BLOCK.min(vocab - at);
             p.gather(at, len);
-            let p = p.block::<C>(0, at, len);
-            let q = match q {
-                Second::Row(side) => {
-                    side.gather(at, len);
-                    side.block::<C>(0, at, len)
-                }
-                Second::InPlace(common, size) => {
-                    common.copied::<C>(&out[at * *size..(at + len) * *size], at, len)
-                }
-            };
-            write(p, q, &mut out[at * O::SIZE..(at + len) * O::SIZE]);
+            let q = q.block::<C>(out, at, len);
+            let pair = [p.block::<C>(0, at, len), q];
+            let out = &mut out[at * O::SIZE..(at + len) * O::SIZE];
+            if alignment.plain {
+                write::<S, C, O>(simd, pair, &frame, factor, out);
+            } else {
+                write_plain::<S, C, O>(simd, pair, &alignment, factor, &mut room, out);
+            }
         }
+    }
+}
+
+impl Second<'_> {
+    /// A block of the row; `out` is where the results go.
+    #[inline(always)]
+    fn block<C: Element>(&mut self, out: &[u8], at: usize, len: usize) -> &[u8] {
+        match self {
+            Second::Row(side) => {
+                side.gather(at, len);
+                side.block::<C>(0, at, len)
+            }
+            Second::InPlace(common, size) => {
+                common.copied::<C>(&out[at * *size..(at + len) * *size], at, len)
+            }
+        }
+    }
+}
+
+/// Writes a block of a pair in the plain range of the arithmetic.
+#[inline(always)]
+fn write<S: Simd, C: Element, O: Element<Lane = C::Lane>>(
+    simd: S,
+    [p, q]: [&[u8]; 2],
+    frame: &PairFrame<Vector<C, S>>,
+    factor: f64,
+    out: &mut [u8],
+) {
+    let factor = Vector::<C, S>::splat(simd, C::Lane::from_f64(factor));
+    let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
+    for ((p, q), out) in pairs.zip(out.chunks_mut(C::PAIR * O::SIZE)) {
+        let ([p0, p1], [q0, q1]) = (C::load_pair(simd, p), C::load_pair(simd, q));
+        let (first, second) = (frame.difference(p0, q0), frame.difference(p1, q1));
+        put::<S, C, O>(simd, [first.mul(factor), second.mul(factor)], out);
+    }
+}
+
+/// Writes a block of any other pair, by way of the `room`.
+#[inline(always)]
+fn write_plain<S: Simd, C: Element, O: Element<Lane = C::Lane>>(
+    simd: S,
+    [p, q]: [&[u8]; 2],
+    alignment: &Alignment,
+    factor: f64,
+    room: &mut Scratch,
+    out: &mut [u8],
+) {
+    let lanes = room.chunks_exact_mut(Own::<C>::SIZE);
+    let pairs = p.chunks_exact(C::SIZE).zip(q.chunks_exact(C::SIZE));
+    for ((x, y), lane) in pairs.zip(lanes) {
+        let (x, y) = (C::widen(x).to_f64(), C::widen(y).to_f64());
+        let difference = factor * plain_difference(x, y, alignment);
+        C::Lane::from_f64(difference).write(lane);
+    }
+    let lanes = room.chunks_exact(C::PAIR * Own::<C>::SIZE);
+    for (lanes, out) in lanes.zip(out.chunks_mut(C::PAIR * O::SIZE)) {
+        put::<S, Own<C>, O>(simd, Own::<C>::load_pair(simd, lanes), out);
     }
 }

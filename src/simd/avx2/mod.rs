@@ -66,26 +66,33 @@ define_token! {
     Avx2: "avx2" "fma" "f16c" "popcnt" "bmi1" "bmi2"
 }
 
+/// Numbers rounded to the nearest bfloat16, in the upper halves of their bits; what the lower
+/// halves hold is of no use.
+///
+/// # Safety
+/// * AVX2 is there.
+#[inline(always)]
+unsafe fn rounded_to_bf16(x: __m256) -> __m256i {
+    with_token!({
+        let bits = _mm256_castps_si256(x);
+        let is_odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+        let half = _mm256_add_epi32(is_odd, _mm256_set1_epi32(0x7fff));
+        let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+        let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x40_0000));
+        _mm256_blendv_epi8(_mm256_add_epi32(bits, half), quiet, nan)
+    })
+}
+
 /// Eight bits patterns of bfloat16 pairs: the nearest ones to `even` and `odd`.
 ///
 /// # Safety
 /// * AVX2 is there.
 #[inline(always)]
 unsafe fn joined_bf16(even: __m256, odd: __m256) -> __m256i {
-    let rounded = |x: __m256| {
-        with_token!({
-            let bits = _mm256_castps_si256(x);
-            let is_odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
-            let half = _mm256_add_epi32(is_odd, _mm256_set1_epi32(0x7fff));
-            let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
-            let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x40_0000));
-            _mm256_blendv_epi8(_mm256_add_epi32(bits, half), quiet, nan)
-        })
-    };
     with_token!({
         let high = _mm256_set1_epi32(0xffff_0000_u32 as i32);
-        let odd = _mm256_and_si256(rounded(odd), high);
-        _mm256_or_si256(_mm256_srli_epi32::<16>(rounded(even)), odd)
+        let odd = _mm256_and_si256(rounded_to_bf16(odd), high);
+        _mm256_or_si256(_mm256_srli_epi32::<16>(rounded_to_bf16(even)), odd)
     })
 }
 

@@ -56,6 +56,20 @@ define_token! {
     Avx512: "avx512f" "avx512bw" "avx512dq" "avx512vl" "popcnt" "bmi1" "bmi2"
 }
 
+/// Numbers rounded to the nearest bfloat16, in the upper halves of their bits; what the lower
+/// halves hold is of no use.
+#[inline(always)]
+fn rounded_to_bf16(x: F32) -> __m512i {
+    with_token!({
+        let bits = _mm512_castps_si512(x.0);
+        let is_odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+        let half = _mm512_add_epi32(is_odd, _mm512_set1_epi32(0x7fff));
+        let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x.0, x.0);
+        let quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x40_0000));
+        _mm512_mask_mov_epi32(_mm512_add_epi32(bits, half), nan, quiet)
+    })
+}
+
 impl Simd for Avx512 {
     type F32 = F32;
     type F64 = F64;
@@ -141,23 +155,12 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn store_bf16(self, [even, odd]: [F32; 2], bytes: &mut [u8]) {
         assert!(bytes.len() >= 64, "32 bf16 take 64 bytes");
-        let rounded = |x: F32| {
-            with_token!({
-                let bits = _mm512_castps_si512(x.0);
-                let is_odd =
-                    _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-                let half = _mm512_add_epi32(is_odd, _mm512_set1_epi32(0x7fff));
-                let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x.0, x.0);
-                let quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x40_0000));
-                _mm512_mask_mov_epi32(_mm512_add_epi32(bits, half), nan, quiet)
-            })
-        };
         // SAFETY: token as in `with_token`; 64 bytes are writeable by the assertion,
         // and `storeu` takes any alignment.
         unsafe {
             let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-            let odd = _mm512_and_si512(rounded(odd), high);
-            let even = _mm512_srli_epi32::<16>(rounded(even));
+            let odd = _mm512_and_si512(rounded_to_bf16(odd), high);
+            let even = _mm512_srli_epi32::<16>(rounded_to_bf16(even));
             _mm512_storeu_si512(bytes.as_mut_ptr().cast(), _mm512_or_si512(even, odd));
         }
     }

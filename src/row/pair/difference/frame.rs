@@ -18,7 +18,13 @@ pub(super) struct Ratio<V> {
     shift_low: V,
 }
 
-impl<V: Lanes> Ratio<V> {
+impl<V: Lanes<Scalar: Real>> Ratio<V> {
+    #[inline(always)]
+    fn new(simd: V::Simd, inverse: f64, [shift, shift_low]: [f64; 2]) -> Self {
+        let splat = |x| V::splat(simd, V::Scalar::from_f64(x));
+        Self { inverse: splat(inverse), shift: splat(shift), shift_low: splat(shift_low) }
+    }
+
     /// Itself, at the start of a pass: see [`Lanes::uniform`].
     #[inline(always)]
     fn uniform(&self) -> Self {
@@ -76,11 +82,8 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
         let apart = basis.shift * basis.temperature;
         let lost = basis.shift.mul_add(basis.temperature, -apart);
         let exponent = apart.mul_add(rate, q_reference - basis.reference) + lost * rate;
-        let ratio_over = |unit: f64| Ratio {
-            inverse: splat(inverse / unit),
-            shift: splat(shift / unit),
-            shift_low: splat((basis.shift - shift) / unit),
-        };
+        let shifts = [shift, basis.shift - shift];
+        let unit = V::Scalar::UNIT;
         let floor = (basis.reference + V::Scalar::LEAST) / rate;
         Self {
             simd,
@@ -88,9 +91,9 @@ impl<V: Lanes<Scalar: Real>> DifferenceFrame<V> {
             p: Weigher::new(simd, rate, basis.reference),
             p_in_sums: Weigher::new(simd, rate, basis.reference),
             q: Weigher::new(simd, rate, q_reference),
-            ratio: ratio_over(1.0),
+            ratio: Ratio::new(simd, inverse, shifts),
             inverse_low: splat(1.0 / basis.temperature - inverse),
-            narrow_ratio: ratio_over(V::Scalar::UNIT),
+            narrow_ratio: Ratio::new(simd, inverse / unit, shifts.map(|shift| shift / unit)),
             q_floor: splat(floor - basis.shift * basis.temperature),
             factor: splat(exponent.exp2()),
             exponential: Weigher::new(simd, LOG2_E, 0.0),
