@@ -24,6 +24,7 @@ use super::put::{Own, put};
 use super::scaling::{Scaling, Shift, Shifter};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Exp2, Weigher};
+use crate::simd::cells::bytes_of_mut;
 use crate::simd::strided::StridedRows;
 use crate::simd::two::Two;
 use crate::simd::{Kernel, Lanes, Simd};
@@ -218,7 +219,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
     ) {
         let minus_factor = splat::<S, E>(simd, -linear_factor);
         let mut scratch = [0; BLOCK * 8];
-        let mut weights = [0; BLOCK * 8];
+        let mut room = [0.0; BLOCK];
         let lane_size = Own::<E>::SIZE;
         let vocab = self.out.len() / O::SIZE;
         let is_linear = self.linear.is_some();
@@ -233,9 +234,10 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
                 }
                 continue;
             }
-            if let Some((linear, row)) = self.linear {
-                linear.lanes::<E>(row, at, len, &mut weights);
-            }
+            let weights = match self.linear {
+                Some((linear, row)) => linear.lanes::<E>(row, at, len, &mut room),
+                None => bytes_of_mut(&mut room),
+            };
             let (block, out) = self.block_and_out(at, len, &mut scratch);
             let pairs = block.bytes.chunks_exact(E::PAIR * E::SIZE);
             let outs = out.chunks_mut(E::PAIR * O::SIZE);

@@ -1,9 +1,10 @@
 //! Weights that do not depend on the logits: smoothing, class weights, soft targets.
 
-use super::blocks::{BLOCK, Scratch};
+use super::blocks::BLOCK;
 use super::dense::Source;
-use crate::element::{Element, ForElement, Real, Vector, for_element};
+use crate::element::{Element, Float64, ForElement, Real, Vector, for_element};
 use crate::error::Error;
+use crate::simd::cells::bytes_of_mut;
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
 
@@ -46,6 +47,7 @@ impl Linear<'_> {
     }
 
     /// The weights of the logits from `at` on, as many as `out` takes.
+    #[inline(always)]
     fn weights(&self, row: usize, at: usize, out: &mut [f64]) {
         match &self.soft {
             None => out.fill(self.uniform),
@@ -54,11 +56,16 @@ impl Linear<'_> {
                 // The bindings let only known names through.
                 let known = for_element(element, soft);
                 debug_assert_eq!(known, Ok(()), "a known element type");
-                out.iter_mut().for_each(|w| *w = self.scale.mul_add(*w, self.uniform));
+                // In two roundings: one would be a call where the set has no such operation.
+                for w in &mut *out {
+                    *w = *w * self.scale + self.uniform;
+                }
             }
         }
         if let Some(class) = self.class {
-            out.iter_mut().zip(&class[at..]).for_each(|(w, class)| *w *= class);
+            for (w, class) in out.iter_mut().zip(&class[at..]) {
+                *w *= class;
+            }
         }
     }
 
@@ -70,25 +77,41 @@ impl Linear<'_> {
     }
 
     /// The weights of a block, as lanes in the order in which `E` loads the logits;
-    /// 0 for the padding.
-    pub(crate) fn lanes<E: Element>(
+    /// 0 for the padding. Lanes of 64 bits are made where they stay: to copy as much took
+    /// longer than all else.
+    #[inline(always)]
+    pub(crate) fn lanes<'r, E: Element>(
         &self,
         row: usize,
         at: usize,
         len: usize,
-        out: &mut Scratch,
-    ) {
+        room: &'r mut [f64; BLOCK],
+    ) -> &'r [u8] {
+        let size = <E::Lane as Real>::Own::SIZE;
+        if E::NAME == Float64::NAME {
+            self.weights(row, at, &mut room[..len]);
+            room[len..].fill(0.0);
+            return bytes_of_mut(room);
+        }
         let mut weights = [0.0; BLOCK];
         self.weights(row, at, &mut weights[..len]);
-        let size = <E::Lane as Real>::Own::SIZE;
-        let half = E::PAIR / 2;
-        let pairs = out.chunks_exact_mut(E::PAIR * size);
-        for (out, weights) in pairs.zip(weights.chunks_exact(E::PAIR)) {
-            for (i, out) in out.chunks_exact_mut(size).enumerate() {
-                let place = if E::INTERLEAVED { i % half * 2 + i / half } else { i };
-                E::Lane::from_f64(weights[place]).write(out);
+        let out = &mut bytes_of_mut(room)[..BLOCK * size];
+        if E::INTERLEAVED {
+            let pairs = out.chunks_exact_mut(E::PAIR * size);
+            for (out, weights) in pairs.zip(weights.chunks_exact(E::PAIR)) {
+                let (even, odd) = out.split_at_mut(E::PAIR / 2 * size);
+                let lanes = even.chunks_exact_mut(size).zip(odd.chunks_exact_mut(size));
+                for ((even, odd), weights) in lanes.zip(weights.as_chunks::<2>().0) {
+                    E::Lane::from_f64(weights[0]).write(even);
+                    E::Lane::from_f64(weights[1]).write(odd);
+                }
+            }
+        } else {
+            for (lane, &weight) in out.chunks_exact_mut(size).zip(&weights) {
+                E::Lane::from_f64(weight).write(lane);
             }
         }
+        out
     }
 }
 
@@ -114,12 +137,12 @@ impl<E: Element> Kernel for SumLinear<'_, E> {
         let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
         let max = Vector::<E, S>::splat(simd, self.max);
         let size = <E::Lane as Real>::Own::SIZE;
-        let (mut scratch, mut lanes) = ([0; BLOCK * 8], [0; BLOCK * 8]);
+        let (mut scratch, mut room) = ([0; BLOCK * 8], [0.0; BLOCK]);
         let mut sums = LinearSums::default();
         for at in (0..self.vocab).step_by(BLOCK) {
             let len = BLOCK.min(self.vocab - at);
             let block = self.source.block::<E>(self.out, at, len, &mut scratch);
-            self.linear.lanes::<E>(self.row, at, len, &mut lanes);
+            let lanes = self.linear.lanes::<E>(self.row, at, len, &mut room);
             let (mut weight, mut gap) = ([zero; 2], [zero; 2]);
             let pairs = block.bytes.chunks_exact(E::PAIR * E::SIZE);
             for (bytes, lanes) in pairs.zip(lanes.chunks_exact(E::PAIR * size)) {
@@ -149,6 +172,7 @@ struct Soft<'a> {
 impl ForElement for Soft<'_> {
     type Output = ();
 
+    #[inline(always)]
     fn run<E: Element>(self) {
         let mut scratch = [0; BLOCK * 8];
         let source = Source::Row(self.rows, self.row);

@@ -11,8 +11,9 @@ use crate::batch::tasks::rows_in_tasks;
 use crate::element::Element;
 use crate::error::Error;
 use crate::row::pair::alignment::Alignment;
+use crate::row::pair::common::Common;
 use crate::row::pair::gradient::{Second, WriteDifferences};
-use crate::row::pair::read::{Common, PairSide};
+use crate::row::pair::read::PairSide;
 use crate::row::{KlDivergence, PairStatistic};
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
@@ -83,10 +84,15 @@ impl KlGradient<'_> {
         let alignment = self.alignment::<C>(&reader, &mut work, buffers)?;
         let Buffers { p: p_scratch, q: q_scratch, common } = buffers;
         let [p_common, q_common] = &mut **common;
-        let q_common = Common::new::<C>(self.elements[1], q_common)?;
+        let q_common = Common::new::<C>(isa, self.elements[1], q_common)?;
         let q = q.map(|q| q.row(index));
         isa.run(WriteDifferences::<C, O> {
-            p: PairSide::new(&p, 0, p_scratch, Common::new::<C>(self.elements[0], p_common)?),
+            p: PairSide::new(
+                &p,
+                0,
+                p_scratch,
+                Common::new::<C>(isa, self.elements[0], p_common)?,
+            ),
             q: match &q {
                 Some(q) => Second::Row(PairSide::new(q, 0, q_scratch, q_common)),
                 None => Second::InPlace(q_common, O::SIZE),

@@ -9,7 +9,8 @@ use crate::element::{Element, ForElement, Real, for_element};
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
 use crate::row::pair::PairSums;
-use crate::row::pair::read::{Common, PairRead, PairSide};
+use crate::row::pair::common::Common;
+use crate::row::pair::read::{PairRead, PairSide};
 use crate::row::pair::running::{Found, RunningRead};
 use crate::row::part::Part;
 use crate::row::read::{Plan, Read, Stretch};
@@ -156,8 +157,8 @@ impl PairReader<'_> {
         let Pairs { p, q, elements } = self.pairs;
         let Buffers { p: p_scratch, q: q_scratch, common } = buffers;
         let [p_common, q_common] = &mut **common;
-        let p_common = Common::new::<C>(elements[0], p_common)?;
-        let q_common = Common::new::<C>(elements[1], q_common)?;
+        let p_common = Common::new::<C>(self.isa, elements[0], p_common)?;
+        let q_common = Common::new::<C>(self.isa, elements[1], q_common)?;
         Ok([
             PairSide::new(&p.rows, first_row, p_scratch, p_common),
             PairSide::new(&q.rows, first_row, q_scratch, q_common),

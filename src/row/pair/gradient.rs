@@ -8,8 +8,9 @@
 use std::marker::PhantomData;
 
 use super::alignment::Alignment;
+use super::common::Common;
 use super::plain::plain_difference;
-use super::read::{Common, PairSide};
+use super::read::PairSide;
 use super::terms::PairFrame;
 use crate::element::{Element, Real, Vector};
 use crate::row::blocks::{BLOCK, Scratch};

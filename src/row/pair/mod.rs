@@ -32,6 +32,7 @@
 
 pub(crate) mod alignment;
 mod basis;
+pub(crate) mod common;
 pub(crate) mod difference;
 pub(crate) mod gradient;
 mod mixture;

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::alignment::Alignment;
+use super::common::Common;
 use super::difference::{
     DISTANCE, DifferenceFrame, KL_ALONE, Outlook, WITH_JS, difference_terms, excludes,
 };
@@ -13,58 +14,10 @@ use super::plain::plain_terms;
 use super::renyi::{RenyiFrame, renyi_terms};
 use super::terms::{PairFrame, pair_terms};
 use super::{FAR, PairPlan, PairSums, Terms};
-use crate::element::{Element, ForElement, Real, Vector, for_element};
-use crate::error::Error;
+use crate::element::{Element, Vector};
 use crate::row::blocks::{BLOCK, Block, CHUNK, Scratch};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
-
-/// Converts whole elements to another type that holds them exactly.
-type Convert = fn(&[u8], &mut [u8]);
-
-/// The conversion of the type it is run for to `C`; none if that is the same.
-struct ConvertTo<C>(PhantomData<C>);
-
-impl<C: Element> ForElement for ConvertTo<C> {
-    type Output = Option<Convert>;
-
-    fn run<E: Element>(self) -> Option<Convert> {
-        if E::NAME == C::NAME { None } else { Some(converted::<E, C>) }
-    }
-}
-
-fn converted<E: Element, C: Element>(from: &[u8], to: &mut [u8]) {
-    for (from, to) in from.chunks_exact(E::SIZE).zip(to.chunks_exact_mut(C::SIZE)) {
-        C::Lane::from_f64(E::widen(from).to_f64()).write(to);
-    }
-}
-
-/// Room for one block in the common type, and how what is not of that type gets there.
-pub(crate) struct Common<'a> {
-    convert: Option<Convert>,
-    room: &'a mut Scratch,
-}
-
-impl<'a> Common<'a> {
-    /// For elements of the type of that name, to be read as `C`.
-    pub(crate) fn new<C: Element>(
-        element: &str,
-        room: &'a mut Scratch,
-    ) -> Result<Self, Error> {
-        let convert = for_element(element, ConvertTo::<C>(PhantomData))?;
-        Ok(Self { convert, room })
-    }
-
-    /// A copy of a block, filled up to whole registers.
-    #[inline(always)]
-    pub(super) fn copied<C: Element>(&mut self, own: &[u8], at: usize, len: usize) -> &[u8] {
-        match self.convert {
-            Some(convert) => convert(own, self.room),
-            None => self.room[..own.len()].copy_from_slice(own),
-        }
-        Block::padded::<C>(self.room, len, at).bytes
-    }
-}
 
 /// One row of each pair.
 pub(crate) struct PairSide<'a> {
@@ -91,7 +44,7 @@ impl<'a> PairSide<'a> {
     fn next_row(&self) -> Option<NonZeroUsize> {
         let rows = self.rows;
         let next = self.first_row + 1;
-        let is_read_in_place = rows.is_contiguous() && self.common.convert.is_none();
+        let is_read_in_place = rows.is_contiguous() && self.common.is_own();
         if !is_read_in_place || rows.vocab() > CHUNK || next >= rows.rows() {
             return None;
         }
@@ -112,7 +65,7 @@ impl<'a> PairSide<'a> {
     pub(super) fn block<C: Element>(&mut self, row: usize, at: usize, len: usize) -> &[u8] {
         let size = self.rows.item_size();
         let scratch = &mut self.scratch[row];
-        let is_common = self.common.convert.is_none();
+        let is_common = self.common.is_own();
         if self.rows.is_contiguous() {
             let row = self.rows.contiguous_row(self.first_row + row);
             let own = &row[at * size..][..len * size];
