@@ -28,6 +28,9 @@
 //! * More found than wanted all the same, for which it takes a row made for it: a
 //!   quickselect of what was found, at most a group for each maximum above the bound.
 //!
+//! Whoever finds the `k` largest too few asks for [`More`]: the maxima are still there, and
+//! what is in order stays so.
+//!
 //! The result is a set with an order, both exact: how a row was cut into spans and by
 //! whom they were read has no say in it.
 #![forbid(unsafe_code)]
