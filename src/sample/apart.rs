@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::Source;
-use super::philox::exponentials;
+use super::philox::token_uniforms;
 
 /// A token by its key, larger for what comes first.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,27 @@ impl PartialEq for Keyed {
 
 impl Eq for Keyed {}
 
+/// `e^x` is not 0 from here on.
+const LOWEST: f64 = -745.0;
+/// Keys of logits up to this magnitude are not rounded by as much as [`is_behind`] spares.
+const LARGE: f64 = 1e9;
+
+/// Whether a token surely comes after one with the key `last`, without a logarithm: nearly all
+/// do. Five of 32,000 tokens took half as long again with two logarithms and an exponential for
+/// each.
+///
+/// With `E = -ln U >= 1 - U` the key is at most `x / T - ln(1 - U)`. That is below `last` where
+/// `1 - U` is above `e^(x / T - last)`, for which the next power of two is taken.
+fn is_behind(logit: f64, uniform: f64, last: f64) -> bool {
+    let exponent = ((logit - last) * std::f64::consts::LOG2_E).ceil().max(-1022.0);
+    // As `E` is at most 37, more than that needs no bound.
+    if exponent > 0.0 || logit.abs() > LARGE || last.abs() > LARGE {
+        return false;
+    }
+    let power = f64::from_bits(((exponent + 1023.0) as u64) << 52);
+    1.0 - uniform > 1.001 * power
+}
+
 /// The places of up to `count` tokens, in the order in which they come, of `(id, logit)`
 /// with tempered logits, of which `max` is the largest.
 pub(crate) fn apart(
@@ -45,15 +66,20 @@ pub(crate) fn apart(
     let mut first: BinaryHeap<Reverse<Keyed>> = BinaryHeap::new();
     let mut known = (u32::MAX, [0.0; 2]);
     for (place, (id, logit)) in tokens.enumerate() {
-        if (logit - max).exp() == 0.0 {
+        let gap = logit - max;
+        if gap < LOWEST && gap.exp() == 0.0 {
             continue;
         }
         let pair = (id / 2) as u32;
         if known.0 != pair {
-            known = (pair, exponentials(source, pair));
+            known = (pair, token_uniforms(source, pair));
         }
-        let key = logit - known.1[id % 2].ln();
-        let own = Keyed { key, place, id };
+        let uniform = known.1[id % 2];
+        let last = first.peek().filter(|_| first.len() == count);
+        if last.is_some_and(|Reverse(last)| is_behind(logit, uniform, last.key)) {
+            continue;
+        }
+        let own = Keyed { key: logit - (-uniform.ln()).ln(), place, id };
         if first.len() < count {
             first.push(Reverse(own));
         } else if first.peek().is_some_and(|Reverse(last)| own > *last) {

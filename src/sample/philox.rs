@@ -47,8 +47,8 @@ pub(crate) fn uniform(source: &Source, stream: Stream, index: usize) -> f64 {
     bits(source, stream, (index / 2) as u32)[index % 2] as f64 * 2.0_f64.powi(-53)
 }
 
-/// Exponential random numbers of the tokens with ids `2 pair` and `2 pair + 1`.
-pub(crate) fn exponentials(source: &Source, pair: u32) -> [f64; 2] {
-    // -ln of a uniform number in (0, 1].
-    bits(source, Stream::Token, pair).map(|bits| -((bits + 1) as f64 * 2.0_f64.powi(-53)).ln())
+/// Uniform numbers in (0, 1] of the tokens with ids `2 pair` and `2 pair + 1`, the logarithms of
+/// which are exponential ones.
+pub(crate) fn token_uniforms(source: &Source, pair: u32) -> [f64; 2] {
+    bits(source, Stream::Token, pair).map(|bits| (bits + 1) as f64 * 2.0_f64.powi(-53))
 }
