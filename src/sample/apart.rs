@@ -76,14 +76,14 @@ pub(crate) fn apart(
             known = (pair, token_uniforms(source, pair));
         }
         let uniform = known.1[id % 2];
-        let last = first.peek().filter(|_| first.len() == count);
-        if last.is_some_and(|Reverse(last)| is_behind(logit, uniform, last.key)) {
+        let last = first.peek().filter(|_| first.len() == count).map(|&Reverse(last)| last);
+        if last.is_some_and(|last| is_behind(logit, uniform, last.key)) {
             continue;
         }
         let own = Keyed { key: logit - (-uniform.ln()).ln(), place, id };
         if first.len() < count {
             first.push(Reverse(own));
-        } else if first.peek().is_some_and(|Reverse(last)| own > *last) {
+        } else if last.is_some_and(|last| own > last) {
             first.pop();
             first.push(Reverse(own));
         }

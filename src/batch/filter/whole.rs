@@ -64,7 +64,7 @@ impl<E: Element> Default for Rooms<E> {
 }
 
 /// The head that a decision was left open with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Cut {
     temperature: f64,
     /// Its least logit.
@@ -89,13 +89,13 @@ impl Cut {
 }
 
 /// How sums are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     /// As fast as the row's type allows.
     Fast,
     /// So of what stands behind the head alone, which is nearly exact itself: the error is
     /// the smaller, the less that is.
-    Apart,
+    Apart(Cut),
     /// In 64-bit lanes.
     Wide,
 }
@@ -112,7 +112,6 @@ pub(super) struct OfRow<'a, E: Element> {
     max: f64,
     /// By way and temperature; the row is read again for others.
     known: Vec<(Way, f64, WholeSums)>,
-    cut: Option<Cut>,
     /// Whether the row has been widened.
     widened: bool,
 }
@@ -140,7 +139,6 @@ impl<'a, E: Element> OfRow<'a, E> {
             moments,
             max: part.max,
             known,
-            cut: None,
             widened: false,
         }
     }
@@ -151,10 +149,10 @@ impl<'a, E: Element> OfRow<'a, E> {
         self.way = match self.way {
             Way::Fast => {
                 let apart = !self.moments && !head.complete;
-                self.cut = if apart { Cut::of(head, weighed) } else { None };
-                if self.cut.is_some() { Way::Apart } else { Way::Wide }
+                let cut = if apart { Cut::of(head, weighed) } else { None };
+                cut.map_or(Way::Wide, Way::Apart)
             }
-            Way::Apart => Way::Wide,
+            Way::Apart(_) => Way::Wide,
             Way::Wide => return false,
         };
         true
@@ -179,7 +177,7 @@ impl<'a, E: Element> OfRow<'a, E> {
                 let part = read(isa, &row, temperature, (plan, 0), &mut self.rooms.wide);
                 sums_of(&part, ERROR_OF_64_BITS)
             }
-            Way::Apart => match self.apart(temperature) {
+            Way::Apart(cut) => match self.apart(cut, temperature) {
                 Some(sums) => sums,
                 None => self.sums_by(Way::Wide, temperature),
             },
@@ -192,10 +190,13 @@ impl<'a, E: Element> OfRow<'a, E> {
         sums
     }
 
-    /// The sums of the head, and those of what stands behind it.
-    fn apart(&self, temperature: f64) -> Option<WholeSums> {
-        let Cut { last, count, rest: own, .. } =
-            self.cut.filter(|cut| cut.temperature == temperature)?;
+    /// The sums of the head, and those of what stands behind it; at the temperature that the
+    /// head was weighed at.
+    fn apart(&self, cut: Cut, temperature: f64) -> Option<WholeSums> {
+        if cut.temperature != temperature {
+            return None;
+        }
+        let Cut { last, count, rest: own, .. } = cut;
         let (row, element) = (self.row.contiguous_row(0), PhantomData::<E>);
         let tail = SumTail { row, temperature, max: self.max, last, element };
         let tail = self.isa.run(tail)?;

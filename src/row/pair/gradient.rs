@@ -52,7 +52,6 @@ impl<C: Element, O: Element<Lane = C::Lane>> Kernel for WriteDifferences<'_, C, 
         // Both probabilities are times this.
         let factor = factor * (-alignment.log_scale).exp();
         let frame = PairFrame::<Vector<C, S>>::new(simd, &alignment, 0.5);
-        let mut room: Scratch = [0; BLOCK * 8];
         let vocab = out.len() / O::SIZE;
         for at in (0..vocab).step_by(BLOCK) {
             let len = BLOCK.min(vocab - at);
@@ -63,7 +62,7 @@ impl<C: Element, O: Element<Lane = C::Lane>> Kernel for WriteDifferences<'_, C, 
             if alignment.plain {
                 write::<S, C, O>(simd, pair, &frame, factor, out);
             } else {
-                write_plain::<S, C, O>(simd, pair, &alignment, factor, &mut room, out);
+                write_plain::<S, C, O>(simd, pair, &alignment, factor, out);
             }
         }
     }
@@ -103,16 +102,16 @@ fn write<S: Simd, C: Element, O: Element<Lane = C::Lane>>(
     }
 }
 
-/// Writes a block of any other pair, by way of the `room`.
+/// Writes a block of any other pair, by way of room for its lanes.
 #[inline(always)]
 fn write_plain<S: Simd, C: Element, O: Element<Lane = C::Lane>>(
     simd: S,
     [p, q]: [&[u8]; 2],
     alignment: &Alignment,
     factor: f64,
-    room: &mut Scratch,
     out: &mut [u8],
 ) {
+    let mut room: Scratch = [0; BLOCK * 8];
     let lanes = room.chunks_exact_mut(Own::<C>::SIZE);
     let pairs = p.chunks_exact(C::SIZE).zip(q.chunks_exact(C::SIZE));
     for ((x, y), lane) in pairs.zip(lanes) {
