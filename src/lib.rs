@@ -8,6 +8,7 @@
 //!     row    one file per statistic, over one shared way of reading a row
 //!     weights
 //!            the same for rows of weights instead of logits
+//!     binary losses of logits that are each on their own
 //!     filter which tokens a chain of steps leaves
 //!     sample which tokens a random number draws
 //!       select the largest logits of a row
@@ -20,6 +21,7 @@
 //! ([`simd::Simd`]) and an element type ([`element::Element`]).
 
 pub mod batch;
+pub mod binary;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod element;

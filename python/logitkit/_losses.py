@@ -86,18 +86,6 @@ def as_real(given: ArrayLike, name: str) -> NDArray[np.float64]:
     return array.astype(np.float64, copy=False)
 
 
-def as_binary_logits(logits: ArrayLike) -> tuple[NDArray[np.float64], np.dtype[Any]]:
-    """Check logits that are each on their own; widened, and the dtype of their losses."""
-    array, holds = as_array(logits, "logits")
-    if array.dtype.kind != "f" or holds is not None or array.dtype.itemsize > 8:
-        raise TypeError(
-            f"logits of dtype {holds or array.dtype}; expected float32, float16 or float64: "
-            "convert with .astype(np.float32)"
-        )
-    wide = array.dtype.itemsize == 8
-    return array.astype(np.float64, copy=False), np.dtype(np.float64 if wide else np.float32)
-
-
 def as_reduction(reduction: str) -> Reduction:
     """Check the name of a reduction."""
     if reduction not in get_args(Reduction):

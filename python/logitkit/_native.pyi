@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "__version__",
+    "binary_cross_entropy",
     "candidates",
     "compare_stats",
     "cross_entropy",
@@ -331,6 +332,14 @@ def cross_entropy(
     out_element: _Element,
     threads: int | None,
 ) -> NDArray[np.float64]: ...
+def binary_cross_entropy(
+    logits: tuple[_Cells, str, bool],
+    targets: tuple[_Cells, str, bool],
+    weight: tuple[_Cells, str, bool] | None,
+    pos_weight: tuple[_Cells, str, bool] | None,
+    out: _Cells | None,
+    threads: int | None,
+) -> float | None: ...
 def entropy_of_weights(
     cells: _Cells,
     element: _Weight,

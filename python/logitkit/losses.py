@@ -23,12 +23,11 @@ from logitkit._arguments import (
     first_offender,
 )
 from logitkit._arrays import as_rows
+from logitkit._binary import as_logits, as_numbers, laid_out
 from logitkit._dense import destination
 from logitkit._losses import (
     Reduction,
-    as_binary_logits,
     as_loss_targets,
-    as_real,
     as_reduction,
     as_weight,
     denominator,
@@ -195,19 +194,22 @@ def binary_cross_entropy(
     weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None,
     reduction: Reduction = "none",
+    dtype: Literal["bfloat16"] | None = None,
+    threads: int | None = None,
 ) -> Any:
     r"""Binary cross-entropy of sigmoid(logits) with targets: a discriminator's loss.
 
     .. math:: L = w \bigl( a \, y \ln(1 + e^{-x}) + (1 - y) \ln(1 + e^{x}) \bigr)
 
     with a the `pos_weight` [1]_, for each logit x on its own. Each logarithm is computed as
-    :math:`\max(\pm x, 0) + \ln(1 + e^{-|x|})`, exact for logits of any magnitude; a target of 0
-    or 1 leaves the other term out altogether.
+    :math:`\max(\pm x, 0) + \ln(1 + e^{-|x|})`, exact for logits of any magnitude (a logarithm below
+    1e-37, float64 1e-307, is 0). A term of which the target or the weights make nothing counts for
+    nothing, even if its logarithm is infinite.
 
     Parameters
     ----------
-    logits : array_like of float32, float16 or float64
-        Any shape; NaN gives NaN.
+    logits : array_like of float
+        Any shape, and any dtype that other functions accept; NaN gives NaN.
     targets : array_like of real
         y, from 0 to 1; broadcasts with `logits`.
     weight : array_like of real, optional
@@ -216,6 +218,10 @@ def binary_cross_entropy(
         a, of the positive term; broadcasts with `logits`.
     reduction : {"none", "mean", "sum"}
         A loss for each logit, or one number: their sum, or the mean over all of them.
+    dtype : {None, "bfloat16"}
+        "bfloat16" where `logits` are its bits, as uint16 or two-byte void.
+    threads : int, optional
+        How many threads to use; default: see `set_num_threads`.
 
     Returns
     -------
@@ -241,21 +247,34 @@ def binary_cross_entropy(
     [0.6931, 0.0, 1000.0]
     """
     how = as_reduction(reduction)
-    x, dtype = as_binary_logits(logits)
-    y = as_real(targets, "targets")
-    outside = ~((y >= 0.0) & (y <= 1.0))
-    if outside.any():
-        raise ValueError(
-            f"{first_offender('targets', outside)} = {y[outside][0]} is not a probability: "
-            "expected 0 <= target <= 1"
+    given = {"logits": as_logits(logits, dtype), "targets": as_numbers(targets, "targets")}
+    for name, array in (("weight", weight), ("pos_weight", pos_weight)):
+        if array is not None:
+            given[name] = as_numbers(array, name)
+    layout = laid_out({name: numbers.array for name, numbers in given.items()})
+    lanes = np.float64 if given["logits"].element == "float64" else np.float32
+    losses = np.empty(layout.size if how == "none" else 0, lanes)
+    total: float | None = 0.0
+    if layout.size:
+        cells = {
+            name: numbers.cells(view)
+            for (name, numbers), view in zip(given.items(), layout.views, strict=True)
+        }
+        total = _native.binary_cross_entropy(
+            cells["logits"],
+            cells["targets"],
+            cells.get("weight"),
+            cells.get("pos_weight"),
+            losses.view(np.uint8) if how == "none" else None,
+            as_threads(threads),
         )
-    a = np.float64(1.0) if pos_weight is None else as_real(pos_weight, "pos_weight")
-    w = np.float64(1.0) if weight is None else as_real(weight, "weight")
-    with np.errstate(invalid="ignore", over="ignore"):
-        softplus = np.log1p(np.exp(-np.abs(x)))
-        positive = np.where(y > 0.0, a * y * (np.maximum(-x, 0.0) + softplus), 0.0 * softplus)
-        negative = np.where(y < 1.0, (1.0 - y) * (np.maximum(x, 0.0) + softplus), 0.0)
-        losses = w * (positive + negative)
+    if total is None:
+        probabilities = given["targets"].widened()
+        outside = ~((probabilities >= 0.0) & (probabilities <= 1.0))
+        raise ValueError(
+            f"{first_offender('targets', outside)} = {probabilities[outside][0]} is not a "
+            "probability: expected 0 <= target <= 1"
+        )
     if how == "none":
-        return losses.astype(dtype)[()]
-    return reduce(losses, how, float(losses.size) if how == "mean" else 1.0)
+        return layout.restore(losses)
+    return reduce(np.array([total]), how, float(layout.size) if how == "mean" else 1.0)

@@ -3,6 +3,7 @@
 //! A row's result is always its chunks' parts merged from first to last, whoever
 //! computed them: threads, batch and position have no say in its bits.
 
+mod binary;
 mod dense;
 mod filter;
 mod pairs;

@@ -9,11 +9,13 @@ use pyo3::prelude::*;
 
 use super::arrays::{Cells, Interrupted, Out, TargetIds, Temperature, interruptible, real};
 use crate::batch::{Batch, Dense, Destination, Targets};
-use crate::element::{BFloat16, Element, Float16, Float32, Float64};
+use crate::binary::BinaryCrossEntropy;
+use crate::element::{BFloat16, Element, Float16, Float32, Float64, ForElement, for_element};
 use crate::error::Error;
 use crate::row::{CrossEntropy, DenseStatistic, EntropyGradient, Linear, LogSoftmax, Softmax};
 use crate::simd::strided::StridedRows;
 use crate::threads;
+use crate::weights::Source;
 
 /// Rows of logits on their way to rows of values; without `cells` they are in `out`.
 struct Rows<'py> {
@@ -205,4 +207,54 @@ pub(super) fn cross_entropy<'py>(
     let targets = ids.map(|values| Targets { values, per_row: 1, ignore: ignore_index });
     let values = rows.compute(py, &statistic, targets, linear.as_ref())?;
     real(py, &[values.len()], &values, true)
+}
+
+/// The bytes of an array of numbers, their type, and whether they are in the other order.
+type Numbers<'py> = (Cells<'py>, String, bool);
+
+/// As a source.
+fn source<'a>((cells, element, swapped): &'a Numbers) -> PyResult<Source<'a>> {
+    Ok(Source::new(StridedRows::new(cells.as_array(), *swapped)?, element)?)
+}
+
+/// Losses that wait for the type of the logits.
+struct Binary<'a> {
+    losses: BinaryCrossEntropy<'a>,
+    out: Option<&'a mut [u8]>,
+    threads: Option<usize>,
+    interrupted: Interrupted<'a>,
+}
+
+impl ForElement for Binary<'_> {
+    type Output = Result<Option<f64>, Error>;
+
+    fn run<E: Element>(self) -> Self::Output {
+        self.losses.compute::<E>(self.out, self.threads, self.interrupted)
+    }
+}
+
+/// The losses to `out`; without one their sum. `None` if a target is no probability. See the
+/// function of this name in Python.
+#[pyfunction]
+pub(super) fn binary_cross_entropy<'py>(
+    py: Python<'py>,
+    logits: Numbers<'py>,
+    targets: Numbers<'py>,
+    weight: Option<Numbers<'py>>,
+    pos_weight: Option<Numbers<'py>>,
+    mut out: Option<Out<'py>>,
+    threads: Option<i64>,
+) -> PyResult<Option<f64>> {
+    let threads = threads::checked(threads)?;
+    let (cells, element, swapped) = &logits;
+    let losses = BinaryCrossEntropy {
+        logits: StridedRows::new(cells.as_array(), *swapped)?,
+        targets: source(&targets)?,
+        weight: weight.as_ref().map(source).transpose()?,
+        pos_weight: pos_weight.as_ref().map(source).transpose()?,
+    };
+    let out = out.as_mut().map(|out| out.as_slice_mut()).transpose()?;
+    interruptible(py, |interrupted| {
+        for_element(element, Binary { losses, out, threads, interrupted })?
+    })
 }

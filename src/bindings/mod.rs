@@ -22,7 +22,9 @@ mod _native {
     #[pymodule_export]
     use super::filters::{candidates, filter_logits};
     #[pymodule_export]
-    use super::losses::{cross_entropy, entropy_gradient, log_softmax, softmax};
+    use super::losses::{
+        binary_cross_entropy, cross_entropy, entropy_gradient, log_softmax, softmax,
+    };
     #[pymodule_export]
     use super::runtime::{
         instruction_sets, num_threads, set_num_threads, use_instruction_set,

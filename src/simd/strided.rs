@@ -106,6 +106,11 @@ impl<'a> StridedRows<'a> {
         !self.swapped && (self.vocab == 1 || self.vocab_stride == self.item_size as isize)
     }
 
+    /// Whether all items are the same one.
+    pub(crate) fn is_one_item(&self) -> bool {
+        self.vocab_stride == 0 && self.leading.iter().all(|axis| axis.1 == 0)
+    }
+
     /// The bytes of a row, which must be contiguous.
     pub(crate) fn contiguous_row(&self, row: usize) -> &'a [u8] {
         assert!(self.is_contiguous(), "the row's items lie apart");

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::scale::in_units;
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, Scratch};
-use crate::simd::portable::widen_f16;
+use crate::simd::portable::{widen_bf16, widen_f16};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -46,6 +46,17 @@ impl Weight for Half {
     }
 }
 
+/// bfloat16.
+struct Brain;
+
+impl Weight for Brain {
+    const SIZE: usize = 2;
+    #[inline(always)]
+    fn widen(bytes: &[u8]) -> f64 {
+        widen_bf16(u16::from_ne_bytes([bytes[0], bytes[1]])).into()
+    }
+}
+
 /// Converts whole weights.
 struct Widen<'a, T> {
     from: &'a [u8],
@@ -80,6 +91,7 @@ fn weight_type(name: &str) -> Option<(usize, Option<Convert>)> {
         "float64" => Some((8, None)),
         "float32" => of::<f32>(),
         "float16" => of::<Half>(),
+        "bfloat16" => of::<Brain>(),
         "int8" => of::<i8>(),
         "int16" => of::<i16>(),
         "int32" => of::<i32>(),
@@ -127,6 +139,11 @@ impl<'a> Source<'a> {
 
     pub(crate) fn is_contiguous(&self) -> bool {
         self.rows.is_contiguous()
+    }
+
+    /// Whether all weights are the same one.
+    pub(crate) fn is_one_number(&self) -> bool {
+        self.rows.is_one_item()
     }
 
     /// Brings the blocks at `at` of as many rows as there is `room` for there, if they

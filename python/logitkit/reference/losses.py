@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from logitkit._arguments import as_ignore_index, as_scale, as_share
 from logitkit._arrays import as_rows
+from logitkit._binary import as_logits, as_numbers
 from logitkit._losses import Reduction, as_loss_targets, as_weight, denominator, reduce
 from logitkit.reference._softmax import beside_rows, softmax_of, widened, within_vocabulary
 from logitkit.reference.probabilities import in_place
@@ -86,15 +87,17 @@ def binary_cross_entropy(
     weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None,
     reduction: Reduction = "none",
+    dtype: Literal["bfloat16"] | None = None,
+    threads: int | None = None,
 ) -> Any:
     """``w (a y ln(1 + exp(-x)) + (1 - y) ln(1 + exp(x)))``."""
-    x, y = np.asarray(logits, np.float64), np.asarray(targets, np.float64)
-    w = 1.0 if weight is None else np.asarray(weight, np.float64)
-    a = 1.0 if pos_weight is None else np.asarray(pos_weight, np.float64)
+    x, y = as_logits(logits, dtype).widened(), as_numbers(targets, "targets").widened()
+    w = 1.0 if weight is None else as_numbers(weight, "weight").widened()
+    a = 1.0 if pos_weight is None else as_numbers(pos_weight, "pos_weight").widened()
+    yes, no = np.where(y > 0.0, w * (a * y), 0.0), np.where(y < 1.0, w * (1.0 - y), 0.0)
     with np.errstate(invalid="ignore"):
-        positive = np.where(y > 0.0, a * y * np.logaddexp(0.0, -x), 0.0 * np.isnan(x))
-        negative = np.where(y < 1.0, (1.0 - y) * np.logaddexp(0.0, x), 0.0)
-        losses = w * (positive + negative)
-    losses = losses + 0.0 * np.where(np.isnan(x), np.nan, 0.0)
+        losses = np.where(yes != 0.0, yes * np.logaddexp(0.0, -x), 0.0)
+        losses = losses + np.where(no != 0.0, no * np.logaddexp(0.0, x), 0.0)
+    losses = np.where(np.isnan(x), np.nan, losses)
     divisor = float(losses.size) if reduction == "mean" else 1.0
     return reduce(losses, reduction, divisor) if reduction != "none" else losses[()]
