@@ -43,9 +43,9 @@ impl<E: Element> Kernel for SumTail<'_, E> {
             weigher: Weigher::new(simd, scaling.rate, reference),
             centre: zero,
             max: Vector::<E, S>::splat(simd, bound),
-            max_weight: f64::INFINITY,
+            max_weight: zero,
             threshold: zero,
-            threshold_weight: f64::INFINITY,
+            threshold_weight: zero,
             shifter: Shifter::new(simd, scaling.shift),
         };
         let mut room = Room::new(zero);

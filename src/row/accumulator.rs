@@ -37,8 +37,8 @@
 //! [`Exp2::LIMIT`]: crate::math::exp2::Exp2::LIMIT
 
 use super::blocks::{BLOCK, Block, CHUNK, PIECE, PIECES};
-use super::mode::{BELOW, Outlook, SHIFTED};
-use super::moments::{Frame, Room, SLACK, Sums, moments};
+use super::mode::{BELOW, Outlook, SHIFTED, sums_tell_of_large};
+use super::moments::{Frame, Room, Sums, bound, moments};
 use super::part::Part;
 use super::scaling::Shifter;
 use super::scan::{count_greater, has_nan, largest, locate};
@@ -63,6 +63,8 @@ pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     /// What of them the passes use.
     frame: Frame<Vector<E, S>>,
     threshold: f64,
+    /// That of the frame's weigher.
+    reference: f64,
     room: Room<Vector<E, S>>,
     outlook: Outlook,
     /// Logits above the threshold.
@@ -85,12 +87,13 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
                 weigher: Weigher::new(simd, totals.rate, 0.0),
                 centre: zero,
                 max: zero,
-                max_weight: 0.0,
+                max_weight: zero,
                 threshold: Vector::<E, S>::splat(simd, threshold),
-                threshold_weight: 0.0,
+                threshold_weight: zero,
                 shifter: Shifter::new(simd, totals.shift),
             },
             threshold: threshold.to_f64(),
+            reference: f64::NAN,
             room: Room::new(zero),
             outlook: Outlook::default(),
             greater: 0,
@@ -105,14 +108,18 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     fn reframe(&mut self) {
         let Self { totals, frame, .. } = self;
         let lane = E::Lane::from_f64;
-        frame.weigher = Weigher::new(self.simd, totals.rate, totals.reference);
+        if totals.reference != self.reference {
+            self.reference = totals.reference;
+            frame.weigher = Weigher::new(self.simd, totals.rate, totals.reference);
+            // Nothing is above NaN.
+            let threshold =
+                if self.threshold.is_nan() { f64::INFINITY } else { self.threshold };
+            frame.threshold_weight = bound(self.simd, totals.weight(threshold));
+        }
         frame.centre = Vector::<E, S>::splat(self.simd, lane(totals.centre));
         frame.max = Vector::<E, S>::splat(self.simd, lane(totals.max));
         frame.shifter = Shifter::new(self.simd, totals.shift);
-        frame.max_weight = SLACK * totals.weight(totals.max);
-        // Nothing is above NaN.
-        let threshold = if self.threshold.is_nan() { f64::INFINITY } else { self.threshold };
-        frame.threshold_weight = SLACK * totals.weight(threshold);
+        frame.max_weight = bound(self.simd, totals.weight(totals.max));
     }
 
     /// Reads the next block. With `RANK`, counts the logits above the threshold.
@@ -166,7 +173,12 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             }
         }
         if self.totals.is_outweighed(&sums) {
-            return Again::All;
+            self.totals.centre_on(&sums);
+            self.reframe();
+            sums = self.sums::<false>(block);
+            if reaching != [None; PIECES] {
+                (sums, reaching) = self.sort_pieces(block);
+            }
         }
         self.commit(&sums);
         if reaching == [None; PIECES] { Again::Nothing } else { Again::Pieces(reaching) }
@@ -180,13 +192,16 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         let mut below = Tally::none(zero);
         let mut reaching = [None; PIECES];
         let places = self.room.tallies.iter().zip(&mut reaching);
+        let tells = sums_tell_of_large(&self.frame.weigher);
         for (piece, (tally, reaching)) in block.cut::<E>(PIECE).zip(places) {
-            let max = largest::<S, E, false>(self.simd, piece).to_f64();
-            if max >= self.totals.max {
-                *reaching = Some(max);
-            } else {
-                below.add(tally);
+            if !tells || tally.reaches(self.frame.max_weight) {
+                let max = largest::<S, E, false>(self.simd, piece).to_f64();
+                if max >= self.totals.max {
+                    *reaching = Some(max);
+                    continue;
+                }
             }
+            below.add(tally);
         }
         (below.sums::<MOMENTS>(), reaching)
     }

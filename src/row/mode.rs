@@ -15,7 +15,8 @@
 
 use super::blocks::Block;
 use super::moments::{Frame, Room, Sums, moments};
-use crate::element::{Element, Vector};
+use crate::element::{Element, Real, Vector};
+use crate::math::exp2::Weigher;
 use crate::simd::{Lanes, Simd};
 
 /// Too large a weight [saturates](Lanes::SATURATES), nothing is raised.
@@ -47,6 +48,12 @@ pub(super) const fn watches<V: Lanes>(mode: u8) -> bool {
 /// Whether it lowers what would weigh too much, so that the sum tells of it.
 pub(super) const fn lowers<V: Lanes>(mode: u8) -> bool {
     mode == GUARDED && V::FEW_REGISTERS
+}
+
+/// Whether a sum tells of too large a weight, whichever of the modes for blocks below the
+/// maximum it is made in.
+pub(super) fn sums_tell_of_large<V: Lanes<Scalar: Real>>(weigher: &Weigher<V, true>) -> bool {
+    weigher.may_saturate() || lowers::<V>(GUARDED)
 }
 
 /// A block's sum of weights, relative to the reference, from which on it does not matter to

@@ -1,7 +1,7 @@
 //! The pass over one block that weighs its logits: weights and their moments.
 
 use super::blocks::{BLOCK, Block, PIECE, PIECES, TURN, pieces, turns};
-use super::mode::{leaves_out, lowers, watches};
+use super::mode::{leaves_out, watches};
 use super::scaling::Shifter;
 use super::tally::{Tally, Weighed, weigh};
 use crate::element::{Element, Real, Vector};
@@ -19,12 +19,12 @@ pub(crate) struct Frame<V: Lanes> {
     pub(crate) centre: V,
     /// The largest logit known; a pass below it leaves its equals out.
     pub(crate) max: V,
-    /// Sums of weights below this one are sums without that logit.
-    pub(crate) max_weight: f64,
+    /// The [`bound`] of that logit: sums of weights below it are sums without.
+    pub(crate) max_weight: V,
     /// `greater` counts the logits above this one.
     pub(crate) threshold: V,
     /// As `max_weight` for the threshold.
-    pub(crate) threshold_weight: f64,
+    pub(crate) threshold_weight: V,
     /// For rows out of the plain range.
     pub(crate) shifter: Shifter<V>,
 }
@@ -45,14 +45,13 @@ impl<V: Lanes<Scalar: Real>> Frame<V> {
     /// The same for two registers in step.
     #[inline(always)]
     fn in_step(&self) -> Frame<Two<V>> {
-        let Self { max_weight, threshold_weight, .. } = *self;
         Frame {
             weigher: self.weigher.in_step(),
             centre: Two::of(self.centre),
             max: Two::of(self.max),
-            max_weight,
+            max_weight: Two::of(self.max_weight),
             threshold: Two::of(self.threshold),
-            threshold_weight,
+            threshold_weight: Two::of(self.threshold_weight),
             shifter: self.shifter.in_step(),
         }
     }
@@ -77,8 +76,12 @@ impl<V: Lanes<Scalar: Real>> Room<V> {
     }
 }
 
-/// What a sum of weights is at least, relative to the largest of them, as computed.
-pub(super) const SLACK: f64 = 0.9999;
+/// What a sum of weights is at least if one that large is among them, as computed and perhaps
+/// [lowered](Weigher::lowered).
+pub(crate) fn bound<V: Lanes<Scalar: Real>>(simd: V::Simd, weight: f64) -> V {
+    const SLACK: f64 = 0.9999;
+    V::splat(simd, V::Scalar::from_f64(SLACK * weight.min(V::Scalar::MOST.exp2())))
+}
 
 /// What a pass finds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,7 +133,10 @@ pub(crate) fn moments<
     let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
     let frame = &frame.uniform();
     let none = Tally::none(zero);
-    let mut total = none;
+    // The largest sum that a lane has of a piece tells whether a weight may be too large. That
+    // of the block would be as large wherever no token is likely: log-sum-exp of N(0, 1) took
+    // 19.3 microseconds for a row of 128,256 so, in place of 15.8.
+    let (mut total, mut most) = (none, zero);
     let mut state = State {
         tally: none,
         waiting: Weighed { y: Two::of(zero), factors: Factors::none(Two::of(zero)) },
@@ -148,6 +154,7 @@ pub(crate) fn moments<
             in_turns::<S, E, MOMENTS, COUNT, MODE>(simd, piece, frame, &mut state);
         }
         total.add(&state.tally);
+        most = state.tally.most(most);
         *tally = state.tally;
     }
     let mut sums = total.sums::<MOMENTS>();
@@ -158,15 +165,10 @@ pub(crate) fn moments<
         sums.reaches = state.largest.any_ge(frame.max);
         sums.above = state.largest.any_ge(frame.threshold);
     } else if !leaves_out(MODE) {
-        // No logit weighs more than this one; of NaN nothing is known.
-        let most = if lowers::<Vector<E, S>>(MODE) {
-            SLACK * E::Lane::MOST.exp2()
-        } else {
-            f64::INFINITY
-        };
+        // Of NaN nothing is known.
         let nan = sums.weight.is_nan();
-        sums.above = nan || sums.weight >= frame.threshold_weight.min(most);
-        sums.reaches = nan || sums.weight >= frame.max_weight.min(most);
+        sums.above = nan || most.any_ge(frame.threshold_weight);
+        sums.reaches = nan || most.any_ge(frame.max_weight);
     }
     sums
 }

@@ -44,6 +44,19 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
         }
     }
 
+    /// The larger of `most` and the sums of weights, lane by lane, NaN aside.
+    #[inline(always)]
+    pub(super) fn most(&self, most: V) -> V {
+        self.weight.max(most)
+    }
+
+    /// Whether there may be a logit of a weight with this [`bound`](super::moments::bound), or
+    /// NaN.
+    #[inline(always)]
+    pub(super) fn reaches(&self, bound: V) -> bool {
+        self.weight.any_not_lt(bound)
+    }
+
     #[inline(always)]
     pub(super) fn add(&mut self, other: &Self) {
         self.weight = self.weight.add(other.weight);

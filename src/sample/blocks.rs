@@ -7,7 +7,7 @@ use crate::element::{Element, Real, Vector};
 use crate::math::exp2::Weigher;
 use crate::row::blocks::{BLOCK, Block, Scratch};
 use crate::row::mode::Outlook;
-use crate::row::moments::{Frame, Room};
+use crate::row::moments::{Frame, Room, bound};
 use crate::row::scaling::{Scaling, Shifter};
 use crate::row::scan::{has_nan, largest};
 use crate::simd::{Kernel, Lanes, Simd};
@@ -56,9 +56,9 @@ impl<E: Element> Kernel for SumBlocks<'_, E> {
             weigher: Weigher::new(simd, scaling.rate, 0.0),
             centre: zero,
             max: zero,
-            max_weight: f64::INFINITY,
+            max_weight: bound(simd, f64::INFINITY),
             threshold: zero,
-            threshold_weight: f64::INFINITY,
+            threshold_weight: bound(simd, f64::INFINITY),
             shifter: Shifter::new(simd, scaling.shift),
         };
         sums.blocks.clear();
