@@ -97,19 +97,17 @@ impl Linear<'_> {
         self.weights(row, at, &mut weights[..len]);
         let out = &mut bytes_of_mut(room)[..BLOCK * size];
         if E::INTERLEAVED {
-            let pairs = out.chunks_exact_mut(E::PAIR * size);
-            for (out, weights) in pairs.zip(weights.chunks_exact(E::PAIR)) {
-                let (even, odd) = out.split_at_mut(E::PAIR / 2 * size);
-                let lanes = even.chunks_exact_mut(size).zip(odd.chunks_exact_mut(size));
-                for ((even, odd), weights) in lanes.zip(weights.as_chunks::<2>().0) {
-                    E::Lane::from_f64(weights[0]).write(even);
-                    E::Lane::from_f64(weights[1]).write(odd);
+            // Even ones, then odd ones, of as many as two registers hold.
+            for own in weights.as_chunks_mut::<32>().0 {
+                let in_order = *own;
+                for i in 0..16 {
+                    own[i] = in_order[2 * i];
+                    own[16 + i] = in_order[2 * i + 1];
                 }
             }
-        } else {
-            for (lane, &weight) in out.chunks_exact_mut(size).zip(&weights) {
-                E::Lane::from_f64(weight).write(lane);
-            }
+        }
+        for (lane, &weight) in out.chunks_exact_mut(size).zip(&weights) {
+            E::Lane::from_f64(weight).write(lane);
         }
         out
     }
