@@ -144,8 +144,8 @@ pub(crate) struct Weigher<V: Lanes, const SUMS: bool = false> {
     floor: V,
     ceiling: V,
     powers: V::Powers,
-    /// Whether the reference is [near](Exp2::NEAR).
-    near: bool,
+    /// See [`Self::may_saturate`].
+    saturates: bool,
     /// `q`, or where steps are shorter the rest alone.
     polynomial: Spread<V, LONGEST>,
 }
@@ -192,7 +192,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             } else {
                 V::scaled_eighths(simd, scale)
             },
-            near: near == reference,
+            saturates: near == reference && processor::scales_in_one(),
             polynomial: match &V::Scalar::REST {
                 Some(rest) if SUMS => Spread::new(simd, std::slice::from_ref(rest)),
                 _ => Spread::new(simd, V::Scalar::POLYNOMIAL),
@@ -218,7 +218,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
     /// The same for two registers in step.
     #[inline(always)]
     pub(crate) fn in_step(&self) -> Weigher<Two<V>, SUMS> {
-        let Self { simd, powers, near, .. } = *self;
+        let Self { simd, powers, saturates, .. } = *self;
         Weigher {
             simd,
             rate: Two::of(self.rate),
@@ -228,7 +228,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
             floor: Two::of(self.floor),
             ceiling: Two::of(self.ceiling),
             powers,
-            near,
+            saturates,
             polynomial: self.polynomial.in_step(),
         }
     }
@@ -237,7 +237,7 @@ impl<V: Lanes<Scalar: Real>, const SUMS: bool> Weigher<V, SUMS> {
     /// reference, and the processor is quick at it.
     #[inline(always)]
     pub(crate) fn may_saturate(&self) -> bool {
-        V::SATURATES && self.near && processor::scales_in_one()
+        V::SATURATES && self.saturates
     }
 
     /// `x`, but no less than what has the least weight; NaN stays.

@@ -6,7 +6,7 @@ use super::scaling::Shifter;
 use super::tally::{Tally, Weighed, weigh};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Exp2, Factors, Weigher};
-use crate::simd::two::Two;
+use crate::simd::two::{InStep, Two};
 use crate::simd::{Lanes, Simd, ahead};
 
 /// What a pass needs to know besides the block, spread over registers: made once
@@ -262,12 +262,21 @@ fn turn<
             }
             state.waiting = weighed;
         } else {
+            let mut weights = [Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0)); 2];
             for half in 0..2 {
                 let pair = state.tally.before::<MOMENTS>(pair);
                 let x = E::load_pair(simd, pair)[half];
                 state.look::<COUNT, MODE>(frame, x);
                 let weighed = weigh::<_, MOMENTS, MODE>(x, frame);
-                state.tally.add_weighed::<_, MOMENTS>(frame, weighed);
+                if MOMENTS == 0 {
+                    state.tally.add_weighed::<_, MOMENTS>(frame, weighed);
+                } else {
+                    weights[half] = frame.weigher.weight(weighed.factors);
+                    state.tally.add_moments::<_, MOMENTS>(frame, weighed.y, weights[half]);
+                }
+            }
+            if MOMENTS > 0 {
+                state.tally.add_weight(Two(weights).joined());
             }
         }
     }
@@ -297,8 +306,10 @@ fn put_aside<S: Simd, E: Element, const MOMENTS: u8, const COUNT: bool, const MO
     }
     let pairs = piece.chunks_exact(E::PAIR * E::SIZE);
     for (pair, weights) in pairs.zip(aside.chunks_exact(2)) {
-        for (x, &weight) in E::load_pair(simd, pair).into_iter().zip(weights) {
-            state.tally.add_weight::<_, MOMENTS>(frame, frame.weigher.raised(x), weight);
+        let weights = [weights[0], weights[1]];
+        for (x, weight) in E::load_pair(simd, pair).into_iter().zip(weights) {
+            state.tally.add_moments::<_, MOMENTS>(frame, frame.weigher.raised(x), weight);
         }
+        state.tally.add_weight(Two(weights).joined());
     }
 }

