@@ -263,7 +263,7 @@ fn turn<
             state.waiting = weighed;
         } else {
             let mut weights = [Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0)); 2];
-            for half in 0..2 {
+            for (half, own) in weights.iter_mut().enumerate() {
                 let pair = state.tally.before::<MOMENTS>(pair);
                 let x = E::load_pair(simd, pair)[half];
                 state.look::<COUNT, MODE>(frame, x);
@@ -271,8 +271,8 @@ fn turn<
                 if MOMENTS == 0 {
                     state.tally.add_weighed::<_, MOMENTS>(frame, weighed);
                 } else {
-                    weights[half] = frame.weigher.weight(weighed.factors);
-                    state.tally.add_moments::<_, MOMENTS>(frame, weighed.y, weights[half]);
+                    *own = frame.weigher.weight(weighed.factors);
+                    state.tally.add_moments::<_, MOMENTS>(frame, weighed.y, *own);
                 }
             }
             if MOMENTS > 0 {
