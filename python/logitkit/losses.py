@@ -252,6 +252,7 @@ def binary_cross_entropy(
         if array is not None:
             given[name] = as_numbers(array, name)
     layout = laid_out({name: numbers.array for name, numbers in given.items()})
+    workers = as_threads(threads)
     lanes = np.float64 if given["logits"].element == "float64" else np.float32
     losses = np.empty(layout.size if how == "none" else 0, lanes)
     total: float | None = 0.0
@@ -266,7 +267,7 @@ def binary_cross_entropy(
             cells.get("weight"),
             cells.get("pos_weight"),
             losses.view(np.uint8) if how == "none" else None,
-            as_threads(threads),
+            workers,
         )
     if total is None:
         probabilities = given["targets"].widened()

@@ -141,5 +141,7 @@ def test_errors() -> None:
     ):
         with pytest.raises(error, match=words):
             logitkit.binary_cross_entropy(logits, targets, **options)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="threads=0; expected None"):
+        logitkit.binary_cross_entropy(logits[:0], 1, threads=0)
     with pytest.raises(TypeError, match="logits of dtype int64; expected float32"):
         logitkit.binary_cross_entropy([1, 2], 1)
