@@ -154,8 +154,8 @@ impl fmt::Display for Error {
             ),
             Error::UnknownWeightType(name) => write!(
                 f,
-                "unknown type {name:?} of weights: expected 'float64', 'float32', 'float16', 'bfloat16' \
-                 or a type of integers"
+                "unknown type {name:?} of weights: expected 'float64', 'float32', 'float16', \
+                 'bfloat16' or a type of integers"
             ),
             Error::BadWeightSize { name, given, expected } => {
                 write!(f, "{name} weights have {expected} bytes, got {given}")

@@ -147,6 +147,21 @@ def element_of(dtype: np.dtype[Any], stated: str | None) -> tuple[Element, bool]
     )
 
 
+def number_type(dtype: np.dtype[Any]) -> str:
+    """Name a dtype of real numbers: one name for each width on every platform."""
+    kind = {"f": "float", "i": "int", "u": "uint"}[dtype.kind]
+    return f"{kind}{8 * dtype.itemsize}"
+
+
+def widened(cells: NDArray[np.uint8], element: str, swapped: bool) -> NDArray[np.float64]:
+    """Return in float64 the numbers whose bytes these are."""
+    order: Literal["S", "="] = "S" if swapped else "="
+    if element == "bfloat16":
+        bits = cells.view(np.dtype(np.uint16).newbyteorder(order))[..., 0]
+        return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return cells.view(np.dtype(element).newbyteorder(order))[..., 0].astype(np.float64)
+
+
 def _normalized_axis(axis: Any, ndim: int) -> int:
     try:
         return normalize_axis_index(axis, ndim)

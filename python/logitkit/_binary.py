@@ -6,10 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logitkit._arrays import as_array, element_of
-
-# The names of dtypes by their letters, which are one name for each width on every platform.
-_KINDS = {"f": "float", "i": "int", "u": "uint"}
+from logitkit._arrays import as_array, element_of, number_type, widened
 
 # Rows shorter than this cost more than copies of what is to be the same in all of them.
 _SHORT = 256
@@ -28,10 +25,7 @@ class Numbers(NamedTuple):
 
     def widened(self) -> NDArray[np.float64]:
         """Return the numbers as float64."""
-        if self.element != "bfloat16":
-            return self.array.astype(np.float64, copy=False)
-        bits = self.array.view(np.dtype(np.uint16).newbyteorder("S" if self.swapped else "="))
-        return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+        return widened(*self.cells(self.array))
 
 
 def as_logits(logits: ArrayLike, dtype: str | None) -> Numbers:
@@ -45,15 +39,14 @@ def as_numbers(given: ArrayLike, name: str) -> Numbers:
     array, holds = as_array(given, name)
     if holds is not None or array.dtype.name == "bfloat16":
         return Numbers(array, "bfloat16", not array.dtype.isnative)
-    kind = _KINDS.get(array.dtype.kind)
-    if kind is None:
+    if array.dtype.kind not in "fiu":
         raise TypeError(
             f"{name} of dtype {array.dtype}; expected real numbers: convert with "
             "np.asarray(..., dtype=np.float64)"
         )
     if array.dtype.itemsize > 8:
         array = array.astype(np.float64)
-    return Numbers(array, f"{kind}{8 * array.dtype.itemsize}", not array.dtype.isnative)
+    return Numbers(array, number_type(array.dtype), not array.dtype.isnative)
 
 
 class Layout(NamedTuple):

@@ -8,6 +8,7 @@ use numpy::{PyReadonlyArray1, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
 use super::arrays::{Cells, Interrupted, Out, TargetIds, Temperature, interruptible, real};
+use super::weights::source;
 use crate::batch::{Batch, Dense, Destination, Targets};
 use crate::binary::BinaryCrossEntropy;
 use crate::element::{BFloat16, Element, Float16, Float32, Float64, ForElement, for_element};
@@ -212,9 +213,9 @@ pub(super) fn cross_entropy<'py>(
 /// The bytes of an array of numbers, their type, and whether they are in the other order.
 type Numbers<'py> = (Cells<'py>, String, bool);
 
-/// As a source.
-fn source<'a>((cells, element, swapped): &'a Numbers) -> PyResult<Source<'a>> {
-    Ok(Source::new(StridedRows::new(cells.as_array(), *swapped)?, element)?)
+/// Numbers that stand beside the logits.
+fn beside<'a>((cells, element, swapped): &'a Numbers) -> PyResult<Source<'a>> {
+    source(cells, element, *swapped)
 }
 
 /// Losses that wait for the type of the logits.
@@ -249,9 +250,9 @@ pub(super) fn binary_cross_entropy<'py>(
     let (cells, element, swapped) = &logits;
     let losses = BinaryCrossEntropy {
         logits: StridedRows::new(cells.as_array(), *swapped)?,
-        targets: source(&targets)?,
-        weight: weight.as_ref().map(source).transpose()?,
-        pos_weight: pos_weight.as_ref().map(source).transpose()?,
+        targets: beside(&targets)?,
+        weight: weight.as_ref().map(beside).transpose()?,
+        pos_weight: pos_weight.as_ref().map(beside).transpose()?,
     };
     let out = out.as_mut().map(|out| out.as_slice_mut()).transpose()?;
     interruptible(py, |interrupted| {

@@ -16,6 +16,15 @@ use crate::weights::{Entropy, Pair, PairStatistic, Source};
 /// `None` if some row has no distribution.
 type Object<'py> = PyResult<Option<Bound<'py, PyAny>>>;
 
+/// Rows of numbers of the type of that name.
+pub(super) fn source<'a>(
+    cells: &'a Cells,
+    element: &str,
+    swapped: bool,
+) -> PyResult<Source<'a>> {
+    Ok(Source::new(StridedRows::new(cells.as_array(), swapped)?, element)?)
+}
+
 /// A result for each row of `cells`, in units of `1 / scale` nats.
 fn per_row<'py>(
     py: Python<'py>,
@@ -42,8 +51,7 @@ pub(super) fn entropy_of_weights<'py>(
     threads: Option<i64>,
 ) -> Object<'py> {
     let threads = threads::checked(threads)?;
-    let rows = StridedRows::new(cells.as_array(), swapped)?;
-    let entropy = Entropy::new(Source::new(rows, &element)?)?;
+    let entropy = Entropy::new(source(&cells, &element, swapped)?)?;
     let nats = interruptible(py, |interrupted| of_weights(&entropy, threads, interrupted))?;
     per_row(py, &cells, nats, scale)
 }
@@ -64,11 +72,8 @@ impl<'py> PairCall<'py> {
         threads: Option<i64>,
     ) -> Object<'py> {
         let threads = threads::checked(threads)?;
-        let source = |i: usize| {
-            let rows = StridedRows::new(self.cells[i].as_array(), self.swapped[i])?;
-            Source::new(rows, &self.elements[i])
-        };
-        let pairs = Pair::new([source(0)?, source(1)?], statistic)?;
+        let side = |i: usize| source(&self.cells[i], &self.elements[i], self.swapped[i]);
+        let pairs = Pair::new([side(0)?, side(1)?], statistic)?;
         let nats = interruptible(py, |interrupted| {
             of_weights_in_pairs(&pairs, threads, interrupted)
         })?;

@@ -48,14 +48,6 @@ use crate::element::{Element, Real, Vector};
 use crate::math::exp2::Weigher;
 use crate::simd::{Lanes, Simd};
 
-/// What of a block is to be read again, with care.
-enum Again {
-    Nothing,
-    All,
-    /// Those pieces whose largest logit is here.
-    Pieces([Option<f64>; PIECES]),
-}
-
 /// State of reading a stretch of a row; `MOMENTS` as in [`moments`].
 pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     simd: S,
@@ -125,21 +117,18 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     /// Reads the next block. With `RANK`, counts the logits above the threshold.
     #[inline(always)]
     pub(crate) fn push<const RANK: bool>(&mut self, block: Block) {
-        let again = if self.cautious {
+        let (len, largest) = if self.cautious {
             if RANK {
                 self.count(block);
             }
-            Again::All
+            (BLOCK, [None; PIECES])
         } else {
-            self.push_below::<RANK>(block)
-        };
-        let (len, largest) = match again {
-            Again::Nothing => {
+            let reaching = self.push_below::<RANK>(block);
+            if reaching == [None; PIECES] {
                 self.reached = false;
                 return;
             }
-            Again::All => (BLOCK, [None; PIECES]),
-            Again::Pieces(largest) => (PIECE, largest),
+            (PIECE, reaching)
         };
         let mut reached = false;
         for (piece, max) in block.cut::<E>(len).zip(largest) {
@@ -153,9 +142,10 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         self.reached = reached;
     }
 
-    /// Sums a block on the supposition that it is below the maximum, and takes what is.
+    /// Sums a block on the supposition that it is below the maximum, and takes what is; the
+    /// largest logits of the other pieces, which are to be read again, with care.
     #[inline(always)]
-    fn push_below<const RANK: bool>(&mut self, block: Block) -> Again {
+    fn push_below<const RANK: bool>(&mut self, block: Block) -> [Option<f64>; PIECES] {
         let counts = RANK && self.counts_often(block);
         let mut sums =
             if counts { self.sums::<true>(block) } else { self.sums::<false>(block) };
@@ -181,7 +171,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             }
         }
         self.commit(&sums);
-        if reaching == [None; PIECES] { Again::Nothing } else { Again::Pieces(reaching) }
+        reaching
     }
 
     /// The sums just made of those pieces of a block that are below the maximum, and the

@@ -4,9 +4,9 @@
 use std::marker::PhantomData;
 
 use super::scale::in_units;
+use crate::element::{BFloat16, Element, Float16, Real};
 use crate::error::Error;
 use crate::row::blocks::{BLOCK, Scratch};
-use crate::simd::portable::{widen_bf16, widen_f16};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -35,25 +35,11 @@ macro_rules! weight {
 }
 weight!(f32 i8 i16 i32 i64 u8 u16 u32 u64);
 
-/// IEEE binary16.
-struct Half;
-
-impl Weight for Half {
-    const SIZE: usize = 2;
+impl<E: Element> Weight for E {
+    const SIZE: usize = E::SIZE;
     #[inline(always)]
     fn widen(bytes: &[u8]) -> f64 {
-        widen_f16(u16::from_ne_bytes([bytes[0], bytes[1]])).into()
-    }
-}
-
-/// bfloat16.
-struct Brain;
-
-impl Weight for Brain {
-    const SIZE: usize = 2;
-    #[inline(always)]
-    fn widen(bytes: &[u8]) -> f64 {
-        widen_bf16(u16::from_ne_bytes([bytes[0], bytes[1]])).into()
+        E::widen(bytes).to_f64()
     }
 }
 
@@ -90,8 +76,8 @@ fn weight_type(name: &str) -> Option<(usize, Option<Convert>)> {
     match name {
         "float64" => Some((8, None)),
         "float32" => of::<f32>(),
-        "float16" => of::<Half>(),
-        "bfloat16" => of::<Brain>(),
+        "float16" => of::<Float16>(),
+        "bfloat16" => of::<BFloat16>(),
         "int8" => of::<i8>(),
         "int16" => of::<i16>(),
         "int32" => of::<i32>(),

@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import ArrayLike, NDArray
 
 from logitkit._arguments import as_threads, deliver, first_offender
-from logitkit._arrays import as_array
+from logitkit._arrays import as_array, number_type
 
 Real: TypeAlias = NDArray[np.float64]
 Kind: TypeAlias = Literal["weight", "count", "number"]
@@ -22,9 +22,6 @@ Kind: TypeAlias = Literal["weight", "count", "number"]
 # Numbers in a block, unless one row has more: a quarter of a megabyte, so that a block and what is
 # computed from it stay in cache.
 _BLOCK = 1 << 15
-
-# The names of dtypes by their letters, which are one name for each width on every platform.
-_KINDS = str.maketrans({"f": "float", "i": "int", "u": "uint"})
 
 _EXPECTED: dict[Kind, str] = {
     "weight": "is not a probability or weight: expected finite numbers >= 0 (for logits there are "
@@ -79,8 +76,7 @@ class Rows:
     def cells(self) -> tuple[NDArray[np.uint8], Any, bool]:
         """Return the rows as the native core takes them: bytes, their dtype, whether swapped."""
         dtype = self.view.dtype
-        name = f"{dtype.kind}{8 * dtype.itemsize}".translate(_KINDS)
-        return self.view[..., None].view(np.uint8), name, not dtype.isnative
+        return self.view[..., None].view(np.uint8), number_type(dtype), not dtype.isnative
 
     def blocks(self) -> Iterator[tuple[int | slice, ...]]:
         """Cut the leading axes into blocks of rows: yield an index of `view` for each."""

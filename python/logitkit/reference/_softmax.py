@@ -11,11 +11,12 @@ entropy of 1e-20 is as accurate as one of 10. The textbook forms, ``logsumexp - 
 ``-sum(p * ln p)``, lose it.
 """
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from logitkit import _arrays
 from logitkit._arguments import Targets, as_temperature, first_offender
 from logitkit._arrays import Rows
 
@@ -101,11 +102,7 @@ def beside_rows(temperature: ArrayLike, rows: Rows) -> _Real:
 
 def widened(rows: Rows) -> _Real:
     """Return the logits of `rows` in float64."""
-    order: Literal["S", "="] = "S" if rows.swapped else "="
-    if rows.element == "bfloat16":
-        bits = rows.cells.view(np.dtype(np.uint16).newbyteorder(order))[..., 0]
-        return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return rows.cells.view(np.dtype(rows.element).newbyteorder(order))[..., 0].astype(np.float64)
+    return _arrays.widened(rows.cells, rows.element, rows.swapped)
 
 
 def within_vocabulary(
