@@ -7,36 +7,28 @@ use super::{Simd, processor};
 /// Bytes that memory brings together.
 const CACHE_LINE: usize = 64;
 
-/// How far ahead of the arithmetic the cache lines are asked for: from far away into
-/// the second-level cache, then from there into the first.
+/// Asks for the cache lines that are to follow `bytes`, which are about to be read for the
+/// first time: from far away into the second-level cache, then from there into the first.
 ///
-/// A core has few places for lines on their way to its first-level cache (16 on
-/// Sapphire Rapids), many more for those to the second (48). With the near request
-/// alone entropy ran at 0.79 of the read bandwidth there, with both at 0.87; near ones
-/// at 4 to 16 KiB and far ones at 32 to 128 KiB made no difference.
+/// A core has few places for lines on their way to its first-level cache (16 on Sapphire
+/// Rapids), many more for those to the second (48). How far ahead to ask, and at what pace,
+/// is for the [processor] to say.
 ///
 /// A Zen 5 core takes 13.7 microseconds for the entropy of a row with near requests at 8
 /// KiB or farther, 15.3 at 4; for ranks, which are little work, 13.3 at 10 KiB and 14.3 at
-/// 12 or farther. Far requests are in the way there ([`processor::far_requests`]): with
-/// both, KL took 38.7 microseconds for a pair of rows against 34.9, also where the rows
-/// came from the third-level cache, and topk 19.3 for a row against 17.3.
+/// 12 or farther. Far requests are in the way there: with both, KL took 38.7 microseconds
+/// for a pair of rows against 34.9, also where the rows came from the third-level cache,
+/// and topk 19.3 for a row against 17.3.
 ///
 /// On Zen 4 both together are best for passes with much arithmetic (KL 57 microseconds
 /// for a pair of rows, 59 without any, 65 with near ones alone). Where arithmetic takes no
 /// longer than memory does, the distance of the far ones counts: entropy takes 20.0
 /// microseconds with 20 or 22 KiB, 20.7 with 18 or 24, 21.4 with 16, 21.8 with 28 or 32.
 ///
-/// The non-temporal hint was worse than none on the first two.
-const NEAR: usize = 10240;
-
-/// Asks for the cache lines that are to follow `bytes`, which are about to be read for
-/// the first time.
+/// The non-temporal hint was worse than none on Sapphire Rapids and Zen 5.
 #[inline(always)]
 pub(crate) fn prefetch<S: Simd>(simd: S, bytes: &[u8]) {
-    if let Some(far) = processor::far_requests() {
-        prefetch_far(simd, bytes, far.get());
-    }
-    prefetch_near(simd, bytes, NEAR);
+    request(simd, bytes, processor::far_requests(), processor::near_requests());
 }
 
 /// As [`prefetch`] in a pass that does next to nothing with each line, so that memory alone
@@ -66,10 +58,12 @@ pub(crate) fn prefetch_one(bytes: &[u8]) {
 /// that pass has asked for is not asked for again.
 #[inline(always)]
 pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
-    if let Some(far) = processor::far_requests() {
-        prefetch_far(simd, bytes, far.get() + distance);
-    } else {
-        prefetch_near(simd, bytes, NEAR + distance);
+    match processor::far_requests() {
+        Some(far) => request(simd, bytes, far.checked_add(distance), None),
+        None => {
+            let near = processor::near_requests().and_then(|near| near.checked_add(distance));
+            request(simd, bytes, None, near);
+        }
     }
 }
 
@@ -78,23 +72,76 @@ pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
 /// longer than memory takes for them; none are asked for without a distance.
 #[inline(always)]
 pub(crate) fn prefetch_next<S: Simd>(simd: S, bytes: &[u8], distance: Option<NonZeroUsize>) {
-    if let Some(distance) = distance {
-        prefetch_far(simd, bytes, distance.get());
+    request(simd, bytes, distance, None);
+}
+
+/// Asks for the lines `far` bytes behind, as near as the second-level cache, and for those
+/// `near` bytes behind.
+#[inline(always)]
+fn request<S: Simd>(
+    simd: S,
+    bytes: &[u8],
+    far: Option<NonZeroUsize>,
+    near: Option<NonZeroUsize>,
+) {
+    let lines = bytes.len() / CACHE_LINE;
+    if processor::takes_bursts() {
+        if let Some(far) = far {
+            for line in 0..lines {
+                simd.prefetch_to_second_level(bytes, far.get() + line * CACHE_LINE);
+            }
+        }
+        if let Some(near) = near {
+            for line in 0..lines {
+                simd.prefetch(bytes, near.get() + line * CACHE_LINE);
+            }
+        }
+        return;
+    }
+    let mut at = 0;
+    match (far, near) {
+        (Some(far), Some(near)) => {
+            for _ in 0..lines {
+                simd.prefetch_to_second_level(bytes, far.get() + at);
+                simd.prefetch(bytes, near.get() + at);
+                at = cycles_later(at) + CACHE_LINE;
+            }
+        }
+        (Some(far), None) => {
+            for _ in 0..lines {
+                simd.prefetch_to_second_level(bytes, far.get() + at);
+                at = cycles_later(at) + CACHE_LINE;
+            }
+        }
+        (None, Some(near)) => {
+            for _ in 0..lines {
+                simd.prefetch(bytes, near.get() + at);
+                at = cycles_later(at) + CACHE_LINE;
+            }
+        }
+        (None, None) => {}
     }
 }
 
-/// Asks for the lines `distance` bytes behind.
+/// The same number, ten cycles later: what is asked for at an address that follows from
+/// it waits so long.
 #[inline(always)]
-fn prefetch_near<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
-    for line in 0..bytes.len() / CACHE_LINE {
-        simd.prefetch(bytes, distance + line * CACHE_LINE);
+pub(super) fn cycles_later(number: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut later = number;
+        // SAFETY: multiplies a register by one, and changes nothing else.
+        unsafe {
+            std::arch::asm!(
+                "imul {0}, {0}, 1",
+                "imul {0}, {0}, 1",
+                "imul {0}, {0}, 1",
+                inout(reg) later,
+                options(pure, nomem, nostack),
+            );
+        }
+        later
     }
-}
-
-/// Asks for the lines `distance` bytes behind, as near as the second-level cache.
-#[inline(always)]
-fn prefetch_far<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
-    for line in 0..bytes.len() / CACHE_LINE {
-        simd.prefetch_to_second_level(bytes, distance + line * CACHE_LINE);
-    }
+    #[cfg(not(target_arch = "x86_64"))]
+    number
 }

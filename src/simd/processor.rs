@@ -5,28 +5,54 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 static FAR_REQUESTS: AtomicUsize = AtomicUsize::new(FAR);
+static NEAR_REQUESTS: AtomicUsize = AtomicUsize::new(NEAR);
+static TAKES_BURSTS: AtomicBool = AtomicBool::new(true);
 static SCALES_IN_ONE: AtomicBool = AtomicBool::new(true);
 static KEEPS_UP: AtomicBool = AtomicBool::new(false);
 
-/// How far [`far_requests`] reach, and how far on Zen 4.
+/// How far [`far_requests`] reach, how far on Zen 4, and how far on Intel's processors.
 const FAR: usize = 32768;
 const FAR_ON_ZEN_4: usize = 20480;
+const FAR_ON_INTEL: usize = 16384;
+
+/// How far [`near_requests`] reach, and how far on Intel's processors.
+const NEAR: usize = 10240;
+const NEAR_ON_INTEL: usize = 4096;
 
 /// Families of AMD's processors.
 const ZEN_3_AND_4: u32 = 0x19;
 const ZEN_5: u32 = 0x1a;
 
+/// Who made the processor.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+enum Maker {
+    Amd { family: u32 },
+    Intel,
+    Other,
+}
+
 /// Learns it. What has not been learnt is taken for granted.
 pub(super) fn learn() {
     static LEARNT: Once = Once::new();
     LEARNT.call_once(|| {
-        let family = amd_family();
-        let others = family.is_none_or(|family| family < ZEN_5);
-        let is_zen_4 = family == Some(ZEN_3_AND_4);
-        let far = if is_zen_4 { FAR_ON_ZEN_4 } else { FAR };
-        FAR_REQUESTS.store(if others { far } else { 0 }, Ordering::Relaxed);
-        SCALES_IN_ONE.store(others, Ordering::Relaxed);
-        KEEPS_UP.store(is_zen_4, Ordering::Relaxed);
+        let (mut far, mut near) = (FAR, NEAR);
+        match maker() {
+            Maker::Amd { family: ZEN_3_AND_4 } => {
+                far = FAR_ON_ZEN_4;
+                KEEPS_UP.store(true, Ordering::Relaxed);
+            }
+            Maker::Amd { family: ZEN_5.. } => {
+                far = 0;
+                SCALES_IN_ONE.store(false, Ordering::Relaxed);
+            }
+            Maker::Intel => {
+                (far, near) = (FAR_ON_INTEL, NEAR_ON_INTEL);
+                TAKES_BURSTS.store(false, Ordering::Relaxed);
+            }
+            Maker::Amd { .. } | Maker::Other => {}
+        }
+        FAR_REQUESTS.store(far, Ordering::Relaxed);
+        NEAR_REQUESTS.store(near, Ordering::Relaxed);
     });
 }
 
@@ -36,6 +62,27 @@ pub(super) fn learn() {
 #[inline(always)]
 pub(super) fn far_requests() -> Option<NonZeroUsize> {
     NonZeroUsize::new(FAR_REQUESTS.load(Ordering::Relaxed))
+}
+
+/// How many bytes ahead to ask for cache lines into the first-level cache.
+#[inline(always)]
+pub(super) fn near_requests() -> Option<NonZeroUsize> {
+    NonZeroUsize::new(NEAR_REQUESTS.load(Ordering::Relaxed))
+}
+
+/// Whether several cache lines may be asked for in the same cycle. Intel's processors have
+/// to be asked for one after the other: those that find no place are asked for again and
+/// again, and keep the ports from loads that would find theirs. On a Xeon with the features
+/// of Granite Rapids, from which `numpy.max` reads 14.8 GB/s on one thread, the entropy of
+/// rows of 128,256 runs at 11.7 GB/s with bursts of four lines, at 13.2 with a loop over
+/// them, at 14.3 with three cycles between one and the next, at 14.8 with six, nine or
+/// twelve; KL of two of them at 11.4, 13.0, 13.8 and 13.5 to 14.3. At that pace it makes no
+/// difference whether they reach 2, 4 or 10 KiB ahead (8, 16 or 32 the far ones), but for
+/// pages of 4 KiB, where entropy has 0.87 of the bandwidth with the farthest and 0.93 with
+/// the others.
+#[inline(always)]
+pub(super) fn takes_bursts() -> bool {
+    TAKES_BURSTS.load(Ordering::Relaxed)
 }
 
 /// Whether the processor's own requests keep up with passes that do next to nothing with
@@ -63,7 +110,7 @@ pub(crate) fn pretend(scales_in_one: bool) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn amd_family() -> Option<u32> {
+fn maker() -> Maker {
     #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
     // SAFETY: every processor of 64 bits has the instruction, and its leaves 0 and 1.
     let (vendor, version) = unsafe {
@@ -71,12 +118,17 @@ fn amd_family() -> Option<u32> {
         (__cpuid(0), __cpuid(1).eax)
     };
     let name = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
-    // The extended family counts from where the four bits of the first end.
-    (name.as_flattened() == b"AuthenticAMD")
-        .then_some((version >> 8 & 0xf) + (version >> 20 & 0xff))
+    match name.as_flattened() {
+        // The extended family counts from where the four bits of the first end.
+        b"AuthenticAMD" => {
+            Maker::Amd { family: (version >> 8 & 0xf) + (version >> 20 & 0xff) }
+        }
+        b"GenuineIntel" => Maker::Intel,
+        _ => Maker::Other,
+    }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn amd_family() -> Option<u32> {
-    None
+fn maker() -> Maker {
+    Maker::Other
 }

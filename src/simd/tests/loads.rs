@@ -1,9 +1,10 @@
 //! The loads and the stores, at any alignment, and of every 16-bit code.
 
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Random, lanes, same, sets};
-use crate::simd::{Isa, Kernel, Simd, fill};
+use crate::simd::{Isa, Kernel, Simd, ahead, fill};
 
 /// Which load.
 #[derive(Clone, Copy, Debug)]
@@ -147,13 +148,23 @@ fn prefetch_takes_any_address() {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
             simd.prefetch(&[0; 4], self.0);
-            simd.prefetch(&[], self.0);
+            simd.prefetch_to_second_level(&[], self.0);
+            // At the end of what there is, and behind it.
+            ahead::prefetch(simd, &[0; 512]);
+            ahead::prefetch_next(simd, &[0; 512], NonZeroUsize::new(self.0));
         }
     }
     for isa in sets() {
-        for ahead in [0, 1 << 14, 1 << 47, usize::MAX] {
+        for ahead in [0, 1 << 14, 1 << 47, usize::MAX >> 1] {
             isa.run(Prefetch(ahead));
         }
+    }
+}
+
+#[test]
+fn what_comes_cycles_later_is_the_same() {
+    for number in [0, 1, 64, 1 << 47, usize::MAX] {
+        assert_eq!(ahead::cycles_later(number), number);
     }
 }
 
