@@ -67,6 +67,16 @@ pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
     }
 }
 
+/// As `prefetch` in a pass over a row that has been read before and is in the second-level
+/// cache, from where processors that [take bursts](processor::takes_bursts) bring it
+/// themselves in time.
+#[inline(always)]
+pub(crate) fn prefetch_again<S: Simd>(simd: S, bytes: &[u8]) {
+    if !processor::takes_bursts() {
+        request(simd, bytes, None, processor::near_requests());
+    }
+}
+
 /// As `prefetch` in a pass over a row that has been read before: asks for the lines
 /// `distance` bytes behind, those of the row that comes next. Arithmetic takes that pass
 /// longer than memory takes for them; none are asked for without a distance.
