@@ -71,15 +71,15 @@ pub(super) fn near_requests() -> Option<NonZeroUsize> {
 }
 
 /// Whether several cache lines may be asked for in the same cycle. Intel's processors have
-/// to be asked for one after the other: those that find no place are asked for again and
-/// again, and keep the ports from loads that would find theirs. On a Xeon with the features
-/// of Granite Rapids, from which `numpy.max` reads 14.8 GB/s on one thread, the entropy of
-/// rows of 128,256 runs at 11.7 GB/s with bursts of four lines, at 13.2 with a loop over
-/// them, at 14.3 with three cycles between one and the next, at 14.8 with six, nine or
-/// twelve; KL of two of them at 11.4, 13.0, 13.8 and 13.5 to 14.3. At that pace it makes no
-/// difference whether they reach 2, 4 or 10 KiB ahead (8, 16 or 32 the far ones), but for
-/// pages of 4 KiB, where entropy has 0.87 of the bandwidth with the farthest and 0.93 with
-/// the others.
+/// to be asked for one after the other: it seems that requests which find no place are tried
+/// again and again, and keep the ports from loads that would find theirs. On a Xeon with the
+/// features of Granite Rapids, from which `numpy.max` reads 14.8 GB/s on one thread, the
+/// entropy of rows of 128,256 runs at 11.7 GB/s with bursts of four lines, at 13.2 with a
+/// loop over them, at 14.3 with three cycles between one and the next, at 14.8 with six,
+/// nine or twelve; KL of two of them at 11.4, 13.0, 13.8 and 13.5 to 14.3. At that pace it
+/// makes no difference whether they reach 2, 4 or 10 KiB ahead (8, 16 or 32 the far ones),
+/// but for pages of 4 KiB, where entropy has 0.87 of the bandwidth with the farthest and
+/// 0.93 with the others.
 #[inline(always)]
 pub(super) fn takes_bursts() -> bool {
     TAKES_BURSTS.load(Ordering::Relaxed)
