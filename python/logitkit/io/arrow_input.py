@@ -1,13 +1,14 @@
 """Columns of Arrow IPC files as tensors: read where they lie, or decoded if they are compressed."""
 
 import math
+import time
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from logitkit.io.decoded import DecodedTensor, Decoder
 from logitkit.io.random_access import RandomAccessFile
 from logitkit.io.remote import RemoteFile, open_object, open_random_access
 from logitkit.io.tensor import Tensor
+
+_LETTING_GO: Final = 0.1
+"""Seconds in which Arrow's threads let go of a file that was not sound; it takes microseconds."""
 
 
 @dataclass(frozen=True)
@@ -177,9 +181,20 @@ def _opened(file: RandomAccessFile) -> Iterator[tuple[Any, Any]]:
         corruption(file.path, ".arrow", pyarrow.ArrowException),
         # Of the map only what describes the file is looked at; values are read.
         open_object(file) if remote or not file.size else pyarrow.memory_map(file.path) as source,
-        pyarrow.ipc.open_file(source) as arrow,
+        _file_reader(pyarrow, source, remote) as arrow,
     ):
         yield arrow, None if remote else source
+
+
+def _file_reader(pyarrow: Any, source: Any, remote: bool) -> Any:
+    try:
+        return pyarrow.ipc.open_file(source)
+    except BaseException:
+        # A thread of Arrow's has read it by way of Python, and needs the interpreter once more to
+        # let go of what it got: if the process is ending by then, it is aborted.
+        if remote:
+            time.sleep(_LETTING_GO)
+        raise
 
 
 @contextmanager

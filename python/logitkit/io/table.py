@@ -69,7 +69,9 @@ def _read_arrow(path: str) -> ScoreTable:
     with (
         corruption(path, ".arrow", pyarrow.ArrowException),
         open(path, "rb") as stream,
-        pyarrow.ipc.open_file(stream) as file,
+        # Of memory: a thread of Arrow's would read the stream, and need the interpreter once more
+        # to let go of what it got; if the process is ending by then, it is aborted.
+        pyarrow.ipc.open_file(pyarrow.py_buffer(stream.read())) as file,
     ):
         return _from_arrow(file.read_all())
 
