@@ -234,7 +234,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
             if rewrites && !is_linear && len == BLOCK {
                 let bytes = &mut self.out[at * E::SIZE..][..BLOCK * E::SIZE];
                 for pair in bytes.chunks_exact_mut(E::PAIR * E::SIZE) {
-                    ahead::prefetch_again(simd, pair);
+                    ahead::prefetch_again(simd, pair, None);
                     let x = E::load_pair(simd, pair);
                     E::store_pair(simd, values.of(Two(x)).0, pair);
                 }
@@ -249,7 +249,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
             let outs = out.chunks_mut(E::PAIR * O::SIZE);
             let weights = weights.chunks_exact(E::PAIR * lane_size);
             for ((bytes, out), weights) in pairs.zip(outs).zip(weights) {
-                ahead::prefetch_again(simd, bytes);
+                ahead::prefetch_again(simd, bytes, None);
                 let x = E::load_pair(simd, bytes);
                 let mut y = values.of(Two(x)).0;
                 if is_linear {

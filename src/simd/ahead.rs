@@ -69,20 +69,16 @@ pub(crate) fn prefetch_behind<S: Simd>(simd: S, bytes: &[u8], distance: usize) {
 
 /// As `prefetch` in a pass over a row that has been read before and is in the second-level
 /// cache, from where processors that [take bursts](processor::takes_bursts) bring it
-/// themselves in time.
+/// themselves in time. Where arithmetic takes the pass longer than memory takes for as
+/// much, it pays to ask for the lines of the row that comes `next`, so many bytes behind.
+///
+/// On a Xeon with the features of Granite Rapids, comparing a pair of rows of 128,256 takes
+/// 173 microseconds without either, 160 with the next pair's lines, 147 with the pair's own
+/// and 143 with both; of 32,000, 38 with the next one's, 40 with its own, 37 with both.
 #[inline(always)]
-pub(crate) fn prefetch_again<S: Simd>(simd: S, bytes: &[u8]) {
-    if !processor::takes_bursts() {
-        request(simd, bytes, None, processor::near_requests());
-    }
-}
-
-/// As `prefetch` in a pass over a row that has been read before: asks for the lines
-/// `distance` bytes behind, those of the row that comes next. Arithmetic takes that pass
-/// longer than memory takes for them; none are asked for without a distance.
-#[inline(always)]
-pub(crate) fn prefetch_next<S: Simd>(simd: S, bytes: &[u8], distance: Option<NonZeroUsize>) {
-    request(simd, bytes, distance, None);
+pub(crate) fn prefetch_again<S: Simd>(simd: S, bytes: &[u8], next: Option<NonZeroUsize>) {
+    let near = if processor::takes_bursts() { None } else { processor::near_requests() };
+    request(simd, bytes, next, near);
 }
 
 /// Asks for the lines `far` bytes behind, as near as the second-level cache, and for those

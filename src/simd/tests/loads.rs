@@ -152,7 +152,7 @@ fn prefetch_takes_any_address() {
             simd.prefetch_to_second_level(&[], self.0);
             // At the end of what there is, and behind it.
             ahead::prefetch(simd, &[0; 512]);
-            ahead::prefetch_next(simd, &[0; 512], NonZeroUsize::new(self.0 >> 1));
+            ahead::prefetch_again(simd, &[0; 512], NonZeroUsize::new(self.0 >> 1));
         }
     }
     for isa in sets() {

@@ -144,8 +144,8 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
                 ahead::prefetch(simd, p);
                 ahead::prefetch(simd, q);
             } else {
-                ahead::prefetch_next(simd, p, next[0]);
-                ahead::prefetch_next(simd, q, next[1]);
+                ahead::prefetch_again(simd, p, next[0]);
+                ahead::prefetch_again(simd, q, next[1]);
             }
             let (x, y) = (C::load_pair(simd, p), C::load_pair(simd, q));
             if watches {
