@@ -190,9 +190,9 @@ def _file_reader(pyarrow: Any, source: Any, remote: bool) -> Any:
     try:
         return pyarrow.ipc.open_file(source)
     except BaseException:
-        # A thread of Arrow's has read it by way of Python, and needs the interpreter once more to
-        # let go of what it got: if the process is ending by then, it is aborted.
         if remote:
+            # A thread of Arrow's has read it by way of Python, and needs the interpreter once
+            # more to let go of what it got: if the process is ending by then, it is aborted.
             time.sleep(_LETTING_GO)
         raise
 
