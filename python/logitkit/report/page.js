@@ -43,12 +43,13 @@
     text.addEventListener("blur", () => go(null));
     text.addEventListener("keydown", event => {
       const tokens = [...text.querySelectorAll(".t")];
-      const place = tokens.indexOf(at);
+      const place = Math.max(tokens.indexOf(at), 0);
       const next = {
         ArrowRight: place + 1, ArrowDown: place + 10, ArrowLeft: place - 1, ArrowUp: place - 10,
         Home: 0, End: tokens.length - 1,
       }[event.key];
-      if (event.key === "Escape") { text.blur(); return; }
+      // A window without the focus sends no events of it: here they are not waited for.
+      if (event.key === "Escape") { text.blur(); go(null); return; }
       if (next === undefined) return;
       event.preventDefault();
       go(tokens[Math.min(Math.max(next, 0), tokens.length - 1)]);
