@@ -56,7 +56,7 @@ def test_the_gil_is_released() -> None:
             while not stop.is_set():
                 ticks.append(time.monotonic())
                 time.sleep(0.001)
-        clock = threading.Thread(target=tick)
+        clock = threading.Thread(target=tick, daemon=True)
         clock.start()
         def timed(call, rows):
             many = np.broadcast_to(row, (rows, row.size))
@@ -72,10 +72,16 @@ def test_the_gil_is_released() -> None:
         }
         for name, call in calls.items():
             began, ended = timed(call, 100)
-            # Long enough, on any machine, for hundreds of ticks.
-            began, ended = timed(call, int(50 / (ended - began)))
-            longest = max(np.diff([began, *(t for t in ticks if began < t < ended), ended]))
-            assert longest < (ended - began) / 3, f"{name}: the clock stood still for {longest} s"
+            # Long enough, on any machine, for hundreds of ticks. One that is busy with much else
+            # may let the clock wait as well: then it is tried for twice as long, and once more.
+            rows = int(50 / (ended - began))
+            for times in (1, 2, 4):
+                began, ended = timed(call, times * rows)
+                longest = max(np.diff([began, *(t for t in ticks if began < t < ended), ended]))
+                if longest < (ended - began) / 3:
+                    break
+            else:
+                raise AssertionError(f"{name}: the clock stood still for {longest} s")
         stop.set()
         clock.join()
     """
