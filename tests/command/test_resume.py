@@ -74,7 +74,12 @@ def test_killed_at_any_moment(output: str, folder: Path) -> None:
             kills += 1
         process.communicate(timeout=TIMEOUT)
         if (folder / output).exists() and not (folder / f"{output}.parts").exists():
-            break
+            if kills:
+                break
+            # The machine is quicker now than it was for the first run: once more, in less time.
+            (folder / output).unlink()
+            took /= 2
+            continue
         assert process.returncode == -signal.SIGKILL
     assert kills > 0
     assert (folder / output).read_bytes() == (folder / f"once-{output}").read_bytes()
