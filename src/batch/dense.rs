@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::reader::{Reader, Workspace};
-use super::tasks::rows_in_tasks;
+use super::tasks::{Turn, turns_in_tasks};
 use super::{Batch, PerRow, Targets};
 use crate::element::{Element, Real};
 use crate::error::Error;
@@ -68,11 +68,11 @@ impl<T: DenseStatistic> Dense<'_, T> {
             return Err(Error::BadItemSize { element: E::NAME, given, expected: E::SIZE });
         }
         let logits_bytes = rows.map_or(row_bytes, |rows| rows.vocab() * E::SIZE);
-        let work = |row, out: &mut [u8], workspace: &mut _, output: &mut _| {
-            self.row::<E, O>(isa, rows, row, out, workspace, output);
+        let work = |turn, out: &mut [u8], workspace: &mut _, output: &mut _| {
+            self.row::<E, O>(isa, rows, turn, out, workspace, output);
             Ok(())
         };
-        rows_in_tasks((count, logits_bytes), (out, row_bytes), threads, interrupted, work)
+        turns_in_tasks((count, logits_bytes), (out, row_bytes), threads, interrupted, work)
     }
 
     /// Reads a row and writes its values to `out`, which holds the logits if there
@@ -81,7 +81,7 @@ impl<T: DenseStatistic> Dense<'_, T> {
         &self,
         isa: Isa,
         rows: Option<&StridedRows>,
-        index: usize,
+        Turn { row: index, goes_on }: Turn,
         out: &mut [u8],
         workspace: &mut Workspace<E>,
         output: &mut T::Output,
@@ -131,6 +131,7 @@ impl<T: DenseStatistic> Dense<'_, T> {
                 part,
                 temperature,
                 linear: self.linear.map(|linear| (linear, index)),
+                goes_on,
                 element: PhantomData,
             });
         }

@@ -73,11 +73,33 @@ pub(super) fn in_tasks<W: Default, R: Send>(
 /// Runs `run` for each of `rows` rows, for which so many bytes are read, with its own
 /// piece of `out`, so many bytes of it; several rows to a task. Their outputs in order.
 pub(super) fn rows_in_tasks<W: Default, T: Columns>(
+    rows: (usize, usize),
+    out: (&mut [u8], usize),
+    threads: Option<usize>,
+    interrupted: &mut dyn FnMut() -> bool,
+    run: impl Fn(usize, &mut [u8], &mut W, &mut T) -> Result<(), Error> + Sync,
+) -> Result<T, Error> {
+    let of_row = |turn: Turn, out: &mut [u8], workspace: &mut W, output: &mut T| {
+        run(turn.row, out, workspace, output)
+    };
+    turns_in_tasks(rows, out, threads, interrupted, of_row)
+}
+
+/// A row whose turn it is.
+#[derive(Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) row: usize,
+    /// Whether the next row's turn comes after it, on the same thread.
+    pub(super) goes_on: bool,
+}
+
+/// As [`rows_in_tasks`], for what also has a use for knowing whether there is a next row.
+pub(super) fn turns_in_tasks<W: Default, T: Columns>(
     (rows, row_bytes): (usize, usize),
     (out, out_bytes): (&mut [u8], usize),
     threads: Option<usize>,
     interrupted: &mut dyn FnMut() -> bool,
-    run: impl Fn(usize, &mut [u8], &mut W, &mut T) -> Result<(), Error> + Sync,
+    run: impl Fn(Turn, &mut [u8], &mut W, &mut T) -> Result<(), Error> + Sync,
 ) -> Result<T, Error> {
     let threads = threads_for(rows.saturating_mul(row_bytes), threads)?;
     let task_bytes =
@@ -91,9 +113,11 @@ pub(super) fn rows_in_tasks<W: Default, T: Columns>(
         // Each is locked once, by the thread that has the task.
         let mut out = locked(&outs[task]);
         let first = task * rows_per_task;
-        for row in first..rows.min(first + rows_per_task) {
+        let end = rows.min(first + rows_per_task);
+        for row in first..end {
             let own = (row - first) * out_bytes;
-            run(row, &mut out[own..own + out_bytes], workspace, output)?;
+            let goes_on = row + 1 < if threads == 1 { rows } else { end };
+            run(Turn { row, goes_on }, &mut out[own..own + out_bytes], workspace, output)?;
         }
         Ok(())
     })

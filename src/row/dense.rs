@@ -14,15 +14,15 @@
 //! written over itself as another type, or with more than its own logits tell, a block goes
 //! through scratch space first.
 //!
-//! Asking for the next row meanwhile was tried and dropped: on a Sapphire Rapids core it took a
-//! tenth more time, and on Zen 4 as much where rows are written over themselves; a twentieth
-//! less elsewhere; at a pace it gained on the Xeon what asking for the row itself does, and
-//! nothing beside it. So were stores around the cache: a twentieth less time for
-//! log-probabilities there, and a tenth more for probabilities.
+//! The first half of the next row is asked for meanwhile. All of it was tried and dropped: on
+//! Intel's processors it gained nothing, on Sapphire Rapids it took a tenth more time, and on
+//! Zen 4 as much where rows are written over themselves; a twentieth less elsewhere. So were
+//! stores around the cache: a twentieth less time for log-probabilities there, and a tenth
+//! more for probabilities.
 
 use std::marker::PhantomData;
 
-use super::blocks::{BLOCK, Block, Scratch};
+use super::blocks::{BLOCK, Block, CHUNK, Scratch};
 use super::linear::Linear;
 use super::part::Part;
 use super::put::{Own, put};
@@ -54,6 +54,9 @@ pub enum Map {
         target: Option<(usize, f64)>,
     },
 }
+
+/// The row that comes next: a pass takes about half as long as memory takes for as much.
+type NextRow = ahead::Following<2>;
 
 /// Where the logits of a row stand.
 #[derive(Clone, Copy)]
@@ -92,6 +95,19 @@ impl Source<'_> {
         Block::padded::<E>(scratch, len, at)
     }
 
+    /// The row after this one, if both can be read where they lie, and the cache has room for
+    /// it. It is there: rows in place lie behind one another.
+    fn following(&self, out: &[u8], vocab: usize) -> Option<NextRow> {
+        match self {
+            _ if vocab > CHUNK => None,
+            Source::InPlace => NextRow::of_light_pass(out, &out[out.len()..]),
+            Source::Row(rows, row) => rows.is_contiguous().then(|| {
+                let [row, next] = [*row, row + 1].map(|row| rows.contiguous_row(row));
+                NextRow::of_light_pass(row, next)
+            })?,
+        }
+    }
+
     /// The bytes of the row, if they lie together.
     #[inline(always)]
     fn row<'b>(&'b self, out: &'b [u8]) -> Option<&'b [u8]> {
@@ -111,6 +127,8 @@ pub(crate) struct Write<'a, E: Element, O> {
     pub(crate) temperature: f64,
     /// The linear weights and their row, if the map has any.
     pub(crate) linear: Option<(&'a Linear<'a>, usize)>,
+    /// Whether the next row is to be read by the same thread.
+    pub(crate) goes_on: bool,
     pub(crate) element: PhantomData<(E, O)>,
 }
 
@@ -228,13 +246,14 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
         let lane_size = Own::<E>::SIZE;
         let vocab = self.out.len() / O::SIZE;
         let is_linear = self.linear.is_some();
+        let next = if self.goes_on { self.source.following(self.out, vocab) } else { None };
         let rewrites = matches!(self.source, Source::InPlace) && E::NAME == O::NAME;
         for at in (0..vocab).step_by(BLOCK) {
             let len = BLOCK.min(vocab - at);
             if rewrites && !is_linear && len == BLOCK {
                 let bytes = &mut self.out[at * E::SIZE..][..BLOCK * E::SIZE];
                 for pair in bytes.chunks_exact_mut(E::PAIR * E::SIZE) {
-                    ahead::prefetch_again(simd, pair, None);
+                    ahead::prefetch_again(simd, pair, next);
                     let x = E::load_pair(simd, pair);
                     E::store_pair(simd, values.of(Two(x)).0, pair);
                 }
@@ -249,7 +268,7 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
             let outs = out.chunks_mut(E::PAIR * O::SIZE);
             let weights = weights.chunks_exact(E::PAIR * lane_size);
             for ((bytes, out), weights) in pairs.zip(outs).zip(weights) {
-                ahead::prefetch_again(simd, bytes, None);
+                ahead::prefetch_again(simd, bytes, next);
                 let x = E::load_pair(simd, bytes);
                 let mut y = values.of(Two(x)).0;
                 if is_linear {

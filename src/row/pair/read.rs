@@ -2,13 +2,13 @@
 //! gathered, block by block: the second reading, from the cache.
 
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::alignment::Alignment;
 use super::common::Common;
 use super::difference::{
-    DISTANCE, DifferenceFrame, KL_ALONE, Outlook, WITH_JS, difference_terms, excludes,
+    DISTANCE, DifferenceFrame, KL_ALONE, NextOfPair, Outlook, WITH_JS, difference_terms,
+    excludes,
 };
 use super::plain::plain_terms;
 use super::renyi::{RenyiFrame, renyi_terms};
@@ -39,17 +39,17 @@ impl<'a> PairSide<'a> {
         Self { rows, first_row, scratch, common }
     }
 
-    /// How far behind the first row the next one stands in memory, if there is one, both
-    /// can be read where they lie, and the cache has room for it.
-    fn next_row(&self) -> Option<NonZeroUsize> {
+    /// The row after the first one, if there is one, both can be read where they lie, and the
+    /// cache has room for it.
+    fn following(&self) -> Option<NextOfPair> {
         let rows = self.rows;
         let next = self.first_row + 1;
         let is_read_in_place = rows.is_contiguous() && self.common.is_own();
         if !is_read_in_place || rows.vocab() > CHUNK || next >= rows.rows() {
             return None;
         }
-        let start = |row| rows.contiguous_row(row).as_ptr().addr();
-        NonZeroUsize::new(start(next).wrapping_sub(start(self.first_row)))
+        let [row, next] = [self.first_row, next].map(|row| rows.contiguous_row(row));
+        Some(NextOfPair::new(row, next))
     }
 
     /// Brings the rows' blocks at `at` into the scratch space, if they can't be
@@ -132,7 +132,7 @@ impl<C: Element> PairRead<'_, C> {
         let mut outlooks = vec![Outlook::default(); frames.len()];
         self.sums.fill(PairSums::default());
         let next =
-            if self.goes_on { [self.p.next_row(), self.q.next_row()] } else { [None; 2] };
+            if self.goes_on { [self.p.following(), self.q.following()] } else { [None; 2] };
         for at in self.tokens.clone().step_by(BLOCK) {
             let len = BLOCK.min(self.tokens.end - at);
             self.p.gather(at, len);

@@ -1,9 +1,9 @@
 //! The loads and the stores, at any alignment, and of every 16-bit code.
 
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Random, lanes, same, sets};
+use crate::simd::ahead::Following;
 use crate::simd::{Isa, Kernel, Simd, ahead, fill};
 
 /// Which load.
@@ -152,8 +152,12 @@ fn prefetch_takes_any_address() {
             simd.prefetch_to_second_level(&[], self.0);
             // At the end of what there is, and behind it.
             ahead::prefetch(simd, &[0; 512]);
-            let next = NonZeroUsize::new(self.0.min(usize::MAX >> 1));
-            ahead::prefetch_again(simd, &[0; 512], next);
+            // Wherever the next row stands, and if these bytes are in neither.
+            let (bytes, next) = ([0; 512], [0; 4]);
+            for row in [&bytes[..], &bytes[256..], &next] {
+                ahead::prefetch_again(simd, &bytes, Some(Following::<3>::new(row, &next)));
+                ahead::prefetch_again(simd, &bytes, Following::<2>::of_light_pass(row, &next));
+            }
         }
     }
     for isa in sets() {

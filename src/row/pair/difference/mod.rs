@@ -15,8 +15,6 @@
 mod frame;
 mod sums;
 
-use std::num::NonZeroUsize;
-
 pub(crate) use frame::DifferenceFrame;
 use sums::TermSums;
 
@@ -36,6 +34,10 @@ pub(super) const DISTANCE: u8 = 0;
 pub(super) const KL_ALONE: u8 = 1;
 /// [`Terms::JensenShannon`](super::Terms::JensenShannon).
 pub(super) const WITH_JS: u8 = 2;
+
+/// A row of the pair that comes next: the second pass over one takes about as long as memory
+/// takes for three quarters of another.
+pub(crate) type NextOfPair = ahead::Following<3>;
 
 /// What is found in a block.
 #[derive(Clone, Copy, Debug)]
@@ -93,14 +95,14 @@ const WIDE_BLOCKS: u8 = 7;
 /// * `TERMS`: [`DISTANCE`], [`KL_ALONE`], or [`WITH_JS`] for both and JS with equal
 ///   weights.
 /// * `FIRST`: the rows come from memory, and the shift is a value of the lane type
-///   unless the pass is careful; otherwise they come from the cache, and `next` tells
-///   how far behind them those of the next pair stand.
+///   unless the pass is careful; otherwise they come from the cache, and `next` are
+///   those of the next pair.
 #[inline(always)]
 pub(crate) fn difference_terms<S: Simd, C: Element, const TERMS: u8, const FIRST: bool>(
     simd: S,
     [p, q]: [&[u8]; 2],
     frame: &DifferenceFrame<Vector<C, S>>,
-    next: [Option<NonZeroUsize>; 2],
+    next: [Option<NextOfPair>; 2],
     outlook: &mut Outlook,
 ) -> BlockTerms {
     if frame.careful {
@@ -122,7 +124,7 @@ fn pass<S: Simd, C: Element, const TERMS: u8, const MODE: u8, const FIRST: bool>
     simd: S,
     [p, q]: [&[u8]; 2],
     frame: &DifferenceFrame<Vector<C, S>>,
-    next: [Option<NonZeroUsize>; 2],
+    next: [Option<NextOfPair>; 2],
 ) -> BlockTerms {
     // Too large a weight is +inf, and the sum tells of it.
     let watches = FIRST && (MODE == CAREFUL || !<Vector<C, S> as Lanes>::SATURATES);
