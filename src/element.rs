@@ -109,6 +109,11 @@ pub trait Element: Copy + Send + Sync + 'static {
     /// The nearest elements to `values`, ties to even, at the start of `bytes`, in the
     /// order of `load_pair`.
     fn store_pair<S: Simd>(simd: S, values: [Vector<Self, S>; 2], bytes: &mut [u8]);
+    /// The same around the cache, where that is [possible](Simd::stream_f32).
+    #[inline(always)]
+    fn stream_pair<S: Simd>(simd: S, values: [Vector<Self, S>; 2], bytes: &mut [u8]) {
+        Self::store_pair(simd, values, bytes);
+    }
     /// What `load_pair` has loaded, in the order of memory.
     #[inline(always)]
     fn in_order<S: Simd>(_: S, values: [Vector<Self, S>; 2]) -> [Vector<Self, S>; 2] {
@@ -147,6 +152,10 @@ impl Element for Float32 {
     #[inline(always)]
     fn store_pair<S: Simd>(simd: S, values: [S::F32; 2], bytes: &mut [u8]) {
         simd.store_f32(values, bytes);
+    }
+    #[inline(always)]
+    fn stream_pair<S: Simd>(simd: S, values: [S::F32; 2], bytes: &mut [u8]) {
+        simd.stream_f32(values, bytes);
     }
 }
 
@@ -217,6 +226,10 @@ impl Element for Float64 {
     #[inline(always)]
     fn store_pair<S: Simd>(simd: S, values: [S::F64; 2], bytes: &mut [u8]) {
         simd.store_f64(values, bytes);
+    }
+    #[inline(always)]
+    fn stream_pair<S: Simd>(simd: S, values: [S::F64; 2], bytes: &mut [u8]) {
+        simd.stream_f64(values, bytes);
     }
 }
 

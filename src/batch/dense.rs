@@ -12,8 +12,8 @@ use crate::row::dense::{Source, Write};
 use crate::row::linear::SumLinear;
 use crate::row::part::Part;
 use crate::row::{DenseRow, DenseStatistic, Linear, LinearSums};
-use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
+use crate::simd::{Isa, fill};
 
 /// Where a dense statistic goes.
 pub enum Destination<'a> {
@@ -68,7 +68,9 @@ impl<T: DenseStatistic> Dense<'_, T> {
             return Err(Error::BadItemSize { element: E::NAME, given, expected: E::SIZE });
         }
         let logits_bytes = rows.map_or(row_bytes, |rows| rows.vocab() * E::SIZE);
+        let around_cache = rows.is_some() && fill::goes_around(out);
         let work = |turn, out: &mut [u8], workspace: &mut _, output: &mut _| {
+            let out = (out, around_cache);
             self.row::<E, O>(isa, rows, turn, out, workspace, output);
             Ok(())
         };
@@ -76,13 +78,13 @@ impl<T: DenseStatistic> Dense<'_, T> {
     }
 
     /// Reads a row and writes its values to `out`, which holds the logits if there
-    /// are no `rows`.
+    /// are no `rows`; around the cache, if they are to stay out of it.
     fn row<E: Element, O: Element<Lane = E::Lane>>(
         &self,
         isa: Isa,
         rows: Option<&StridedRows>,
         Turn { row: index, goes_on }: Turn,
-        out: &mut [u8],
+        (out, around_cache): (&mut [u8], bool),
         workspace: &mut Workspace<E>,
         output: &mut T::Output,
     ) {
@@ -132,6 +134,7 @@ impl<T: DenseStatistic> Dense<'_, T> {
                 temperature,
                 linear: self.linear.map(|linear| (linear, index)),
                 goes_on,
+                around_cache,
                 element: PhantomData,
             });
         }

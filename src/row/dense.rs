@@ -16,23 +16,25 @@
 //!
 //! The first half of the next row is asked for meanwhile. All of it was tried and dropped: on
 //! Intel's processors it gained nothing, on Sapphire Rapids it took a tenth more time, and on
-//! Zen 4 as much where rows are written over themselves; a twentieth less elsewhere. So were
-//! stores around the cache: a twentieth less time for log-probabilities there, and a tenth
-//! more for probabilities.
+//! Zen 4 as much where rows are written over themselves; a twentieth less elsewhere.
+//!
+//! Results for which the cache has no room are stored around it where that
+//! [pays](fill::goes_around), a whole cache line at a time: what comes before the first
+//! of them is a block of its own.
 
 use std::marker::PhantomData;
 
 use super::blocks::{BLOCK, Block, CHUNK, Scratch};
 use super::linear::Linear;
 use super::part::Part;
-use super::put::{Own, put};
+use super::put::{Own, blocks_to, put, put_maybe_around};
 use super::scaling::{Scaling, Shift, Shifter};
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::{Exp2, Weigher};
 use crate::simd::cells::bytes_of_mut;
 use crate::simd::strided::StridedRows;
 use crate::simd::two::Two;
-use crate::simd::{Kernel, Lanes, Simd, ahead};
+use crate::simd::{Kernel, Lanes, Simd, ahead, fill};
 
 /// What the logits of a row become.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,6 +131,8 @@ pub(crate) struct Write<'a, E: Element, O> {
     pub(crate) linear: Option<(&'a Linear<'a>, usize)>,
     /// Whether the next row is to be read by the same thread.
     pub(crate) goes_on: bool,
+    /// Whether what is written is to stay out of the cache.
+    pub(crate) around_cache: bool,
     pub(crate) element: PhantomData<(E, O)>,
 }
 
@@ -248,8 +252,8 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
         let is_linear = self.linear.is_some();
         let next = if self.goes_on { self.source.following(self.out, vocab) } else { None };
         let rewrites = matches!(self.source, Source::InPlace) && E::NAME == O::NAME;
-        for at in (0..vocab).step_by(BLOCK) {
-            let len = BLOCK.min(vocab - at);
+        let around_cache = self.around_cache;
+        for (at, len) in blocks_to::<O>(self.out, around_cache) {
             if rewrites && !is_linear && len == BLOCK {
                 let bytes = &mut self.out[at * E::SIZE..][..BLOCK * E::SIZE];
                 for pair in bytes.chunks_exact_mut(E::PAIR * E::SIZE) {
@@ -275,8 +279,11 @@ impl<E: Element, O: Element<Lane = E::Lane>> Write<'_, E, O> {
                     let u = Own::<E>::load_pair(simd, weights);
                     y = [u[0].mul_add(minus_factor, y[0]), u[1].mul_add(minus_factor, y[1])];
                 }
-                put::<S, E, O>(simd, y, out);
+                put_maybe_around::<S, E, O>(simd, y, out, around_cache);
             }
+        }
+        if around_cache {
+            fill::fence();
         }
     }
 }

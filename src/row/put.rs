@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
+use super::blocks::BLOCK;
 use crate::element::{Element, Real, Vector};
+use crate::simd::ahead::CACHE_LINE;
 use crate::simd::{Kernel, Simd};
 
 /// Writes a pair of registers, in the order of `E`, to as many elements as `out` takes.
@@ -12,18 +14,47 @@ pub(super) fn put<S: Simd, E: Element, O: Element<Lane = E::Lane>>(
     values: [Vector<E, S>; 2],
     out: &mut [u8],
 ) {
+    put_maybe_around::<S, E, O>(simd, values, out, false);
+}
+
+/// The same, around the cache where that is possible, if it is wished.
+#[inline(always)]
+pub(super) fn put_maybe_around<S: Simd, E: Element, O: Element<Lane = E::Lane>>(
+    simd: S,
+    values: [Vector<E, S>; 2],
+    out: &mut [u8],
+    around_cache: bool,
+) {
     let values = match (E::INTERLEAVED, O::INTERLEAVED) {
         (true, false) => E::in_order(simd, values),
         (false, true) => interleaved::<S, E>(simd, values),
         _ => values,
     };
     if out.len() == E::PAIR * O::SIZE {
-        O::store_pair(simd, values, out);
+        if around_cache {
+            O::stream_pair(simd, values, out);
+        } else {
+            O::store_pair(simd, values, out);
+        }
     } else {
         let mut whole = [0; 128];
         O::store_pair(simd, values, &mut whole);
         out.copy_from_slice(&whole[..out.len()]);
     }
+}
+
+/// Starts and lengths of a row's blocks as they are written to `out`. Around the cache all but
+/// the first begin a cache line, as far as elements do.
+pub(super) fn blocks_to<O: Element>(
+    out: &[u8],
+    around_cache: bool,
+) -> impl Iterator<Item = (usize, usize)> + use<O> {
+    let vocab = out.len() / O::SIZE;
+    let unaligned = if around_cache { out.as_ptr().align_offset(CACHE_LINE) } else { 0 };
+    let head = (unaligned / O::SIZE).min(vocab);
+    let first = (head > 0).then_some((0, head));
+    let others = (head..vocab).step_by(BLOCK).map(move |at| (at, BLOCK.min(vocab - at)));
+    first.into_iter().chain(others)
 }
 
 /// A pair of registers in the order of memory, even elements in the first, odd ones in the

@@ -1,6 +1,7 @@
 //! Rows against plain sums in `f64`, on every instruction set.
 
 mod accumulator;
+mod dense;
 mod part;
 
 use ndarray::{ArrayViewD, IxDyn};

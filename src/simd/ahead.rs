@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use super::{Simd, processor};
 
 /// Bytes that memory brings together.
-const CACHE_LINE: usize = 64;
+pub(crate) const CACHE_LINE: usize = 64;
 
 /// Asks for the cache lines that are to follow `bytes`, which are about to be read for the
 /// first time: from far away into the second-level cache, then from there into the first.

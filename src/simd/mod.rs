@@ -64,6 +64,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn store_f32(self, values: [Self::F32; 2], bytes: &mut [u8]);
     /// Undoes `load_f64`.
     fn store_f64(self, values: [Self::F64; 2], bytes: &mut [u8]);
+    /// As `store_f32`, around the cache where that is possible: at multiples of 64 bytes, which
+    /// are to follow one another. [`fill::fence`] comes after the last.
+    fn stream_f32(self, values: [Self::F32; 2], bytes: &mut [u8]);
+    /// The same for `store_f64`.
+    fn stream_f64(self, values: [Self::F64; 2], bytes: &mut [u8]);
     /// Undoes `load_f16`; rounds to nearest, ties to even.
     fn store_f16(self, values: [Self::F32; 2], bytes: &mut [u8]);
     /// Undoes `load_bf16`; rounds to nearest, ties to even.

@@ -124,6 +124,16 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn stream_f32(self, values: [F32; 2], bytes: &mut [u8]) {
+        self.store_f32(values, bytes);
+    }
+
+    #[inline(always)]
+    fn stream_f64(self, values: [F64; 2], bytes: &mut [u8]) {
+        self.store_f64(values, bytes);
+    }
+
+    #[inline(always)]
     fn store_f16(self, values: [F32; 2], bytes: &mut [u8]) {
         for (out, x) in bytes[..64].chunks_exact_mut(2).zip(values.iter().flat_map(|v| v.0)) {
             out.copy_from_slice(&narrow_f16(x).to_ne_bytes());

@@ -15,8 +15,8 @@ use crate::row::pair::common::Common;
 use crate::row::pair::gradient::{Second, WriteDifferences};
 use crate::row::pair::read::PairSide;
 use crate::row::{KlDivergence, PairStatistic};
-use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
+use crate::simd::{Isa, fill};
 
 /// What KL and its gradient, `(q - p) / U` for `q` at the temperature `U`, are computed
 /// on. The arguments go together: [`Pairs::new`] has seen them.
@@ -54,8 +54,9 @@ impl KlGradient<'_> {
         }
         let q_size = q.map_or(O::SIZE, StridedRows::item_size);
         let row_bytes = vocab * (self.p.item_size() + q_size);
+        let around_cache = q.is_some() && fill::goes_around(out);
         let work = |row, out: &mut [u8], buffers: &mut Buffers, values: &mut Vec<f64>| {
-            self.row::<C, O>(isa, (row, q), out, buffers, values)
+            self.row::<C, O>(isa, (row, q), (out, around_cache), buffers, values)
         };
         rows_in_tasks((rows, row_bytes), (out, vocab * O::SIZE), threads, interrupted, work)
     }
@@ -64,7 +65,7 @@ impl KlGradient<'_> {
         &self,
         isa: Isa,
         (index, q): (usize, Option<&StridedRows>),
-        out: &mut [u8],
+        (out, around_cache): (&mut [u8], bool),
         buffers: &mut Buffers,
         values: &mut Vec<f64>,
     ) -> Result<(), Error> {
@@ -100,6 +101,7 @@ impl KlGradient<'_> {
             out,
             alignment,
             factor: self.scale / temperatures[1],
+            around_cache,
             elements: PhantomData,
         });
         Ok(())

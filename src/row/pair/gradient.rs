@@ -9,13 +9,14 @@ use std::marker::PhantomData;
 
 use super::alignment::Alignment;
 use super::common::Common;
+use super::difference::NextOfPair;
 use super::plain::plain_difference;
 use super::read::PairSide;
 use super::terms::PairFrame;
 use crate::element::{Element, Real, Vector};
 use crate::row::blocks::{BLOCK, Scratch};
-use crate::row::put::{Own, put};
-use crate::simd::{Kernel, Lanes, Simd};
+use crate::row::put::{Own, blocks_to, put, put_maybe_around};
+use crate::simd::{Kernel, Lanes, Simd, ahead, fill};
 
 /// Where the second row's logits stand.
 pub(crate) enum Second<'a> {
@@ -33,6 +34,8 @@ pub(crate) struct WriteDifferences<'a, C, O> {
     /// `None` for a pair that is not valid: NaN.
     pub(crate) alignment: Option<Alignment>,
     pub(crate) factor: f64,
+    /// Whether what is written is to stay out of the cache.
+    pub(crate) around_cache: bool,
     pub(crate) elements: PhantomData<(C, O)>,
 }
 
@@ -41,7 +44,7 @@ impl<C: Element, O: Element<Lane = C::Lane>> Kernel for WriteDifferences<'_, C, 
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { mut p, mut q, out, alignment, factor, .. } = self;
+        let Self { mut p, mut q, out, alignment, factor, around_cache, .. } = self;
         let Some(alignment) = alignment else {
             let none = [Vector::<C, S>::splat(simd, C::Lane::from_f64(f64::NAN)); 2];
             for out in out.chunks_mut(C::PAIR * O::SIZE) {
@@ -52,18 +55,19 @@ impl<C: Element, O: Element<Lane = C::Lane>> Kernel for WriteDifferences<'_, C, 
         // Both probabilities are times this.
         let factor = factor * (-alignment.log_scale).exp();
         let frame = PairFrame::<Vector<C, S>>::new(simd, &alignment, 0.5);
-        let vocab = out.len() / O::SIZE;
-        for at in (0..vocab).step_by(BLOCK) {
-            let len = BLOCK.min(vocab - at);
+        for (at, len) in blocks_to::<O>(out, around_cache) {
             p.gather(at, len);
             let q = q.block::<C>(out, at, len);
             let pair = [p.block::<C>(0, at, len), q];
             let out = &mut out[at * O::SIZE..(at + len) * O::SIZE];
             if alignment.plain {
-                write::<S, C, O>(simd, pair, &frame, factor, out);
+                write::<S, C, O>(simd, pair, &frame, factor, (out, around_cache));
             } else {
                 write_plain::<S, C, O>(simd, pair, &alignment, factor, out);
             }
+        }
+        if around_cache {
+            fill::fence();
         }
     }
 }
@@ -91,14 +95,17 @@ fn write<S: Simd, C: Element, O: Element<Lane = C::Lane>>(
     [p, q]: [&[u8]; 2],
     frame: &PairFrame<Vector<C, S>>,
     factor: f64,
-    out: &mut [u8],
+    (out, around_cache): (&mut [u8], bool),
 ) {
     let factor = Vector::<C, S>::splat(simd, C::Lane::from_f64(factor));
     let pairs = p.chunks_exact(C::PAIR * C::SIZE).zip(q.chunks_exact(C::PAIR * C::SIZE));
     for ((p, q), out) in pairs.zip(out.chunks_mut(C::PAIR * O::SIZE)) {
+        ahead::prefetch_again(simd, p, None::<NextOfPair>);
+        ahead::prefetch_again(simd, q, None::<NextOfPair>);
         let ([p0, p1], [q0, q1]) = (C::load_pair(simd, p), C::load_pair(simd, q));
         let (first, second) = (frame.difference(p0, q0), frame.difference(p1, q1));
-        put::<S, C, O>(simd, [first.mul(factor), second.mul(factor)], out);
+        let difference = [first.mul(factor), second.mul(factor)];
+        put_maybe_around::<S, C, O>(simd, difference, out, around_cache);
     }
 }
 

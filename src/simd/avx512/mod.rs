@@ -140,6 +140,34 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn stream_f32(self, values: [F32; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 128, "32 f32 take 128 bytes");
+        let at = bytes.as_mut_ptr().cast::<f32>();
+        if !at.addr().is_multiple_of(64) {
+            return self.store_f32(values, bytes);
+        }
+        // SAFETY: as in `store_f32`, and the address is aligned to a register.
+        unsafe {
+            _mm512_stream_ps(at, values[0].0);
+            _mm512_stream_ps(at.add(16), values[1].0);
+        }
+    }
+
+    #[inline(always)]
+    fn stream_f64(self, values: [F64; 2], bytes: &mut [u8]) {
+        assert!(bytes.len() >= 128, "16 f64 take 128 bytes");
+        let at = bytes.as_mut_ptr().cast::<f64>();
+        if !at.addr().is_multiple_of(64) {
+            return self.store_f64(values, bytes);
+        }
+        // SAFETY: as in `store_f64`, and the address is aligned to a register.
+        unsafe {
+            _mm512_stream_pd(at, values[0].0);
+            _mm512_stream_pd(at.add(8), values[1].0);
+        }
+    }
+
+    #[inline(always)]
     fn store_f16(self, values: [F32; 2], bytes: &mut [u8]) {
         const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
         assert!(bytes.len() >= 64, "32 f16 take 64 bytes");

@@ -203,6 +203,65 @@ impl Kernel for Stored<'_> {
     }
 }
 
+/// Loads and stores again around the cache, so many bytes behind a cache line.
+struct Streamed<'a>(Load, &'a [u8], usize);
+
+impl Kernel for Streamed<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<u8> {
+        let Streamed(load, bytes, offset) = self;
+        let mut out = vec![0xa5; 320];
+        let start = out.as_ptr().align_offset(64) + offset;
+        let place = &mut out[start..start + 128];
+        match load {
+            Load::F32 => simd.stream_f32(simd.load_f32(bytes), place),
+            _ => simd.stream_f64(simd.load_f64(bytes), place),
+        }
+        fill::fence();
+        let beside = out[..start].iter().chain(&out[start + 128..]);
+        assert!(beside.copied().all(|byte| byte == 0xa5));
+        out[start..start + 128].to_vec()
+    }
+}
+
+/// As plain stores do, aligned or not.
+#[test]
+fn streams_undo_loads() {
+    let mut random = Random(13);
+    for isa in sets() {
+        for load in [Load::F32, Load::F64] {
+            for offset in [64, 0, 4, 8, 16, 32, 48, 3] {
+                // No NaN: numbers of either type below 1.
+                let bytes: Vec<u8> = (0..128)
+                    .map(|i| if i % 4 == 3 { 0x3e } else { random.bits() as u8 })
+                    .collect();
+                let out = isa.run(Streamed(load, &bytes, offset));
+                assert_eq!(out, bytes, "{isa:?} {load:?} {offset}");
+            }
+            let short = || isa.run(ShortStream(load));
+            assert!(catch_unwind(AssertUnwindSafe(short)).is_err(), "{isa:?} {load:?}");
+        }
+    }
+}
+
+/// A store around the cache to one byte less than it takes.
+struct ShortStream(Load);
+
+impl Kernel for ShortStream {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let zeros = [0; 128];
+        match self.0 {
+            Load::F32 => simd.stream_f32(simd.load_f32(&zeros), &mut [0; 127]),
+            _ => simd.stream_f64(simd.load_f64(&zeros), &mut [0; 127]),
+        }
+    }
+}
+
 /// What is loaded is stored bit by bit, NaN aside, and nothing beside it.
 #[test]
 fn stores_undo_loads() {
