@@ -4,7 +4,8 @@ The reader is `numpy.max`, a loop of vector loads and one cheap operation that r
 over one contiguous part of the array per thread. How fast it goes depends on more than the memory:
 the floating-point maximum also watches for NaN, where the integer one does not, and reading in
 pieces changes what the prefetchers see. So it is calibrated on the array at hand: the fastest of
-several element types and piece lengths is the one taken.
+several element types and piece lengths is the one taken. What writes over the array it reads is
+measured by the plainest pass that does.
 """
 
 import time
@@ -62,6 +63,22 @@ class Reader:
         return (time.perf_counter() - start) / self._repeats
 
 
+class Scaler:
+    """Multiplies `values`, C-contiguous, by one in their place, with `threads` threads."""
+
+    way = "numpy.multiply in place"
+
+    def __init__(self, values: NDArray[Any], threads: int) -> None:
+        self._parts = np.array_split(values.reshape(-1), threads)
+        self._pool = ThreadPoolExecutor(threads)
+
+    def seconds(self) -> float:
+        """The time of one scaling, made now."""
+        start = time.perf_counter()
+        list(self._pool.map(_scale, self._parts))
+        return time.perf_counter() - start
+
+
 def row_maximum(row: NDArray[Any]) -> float:
     """The time of one plain `numpy.max` of a row, the Python call included.
 
@@ -77,6 +94,10 @@ def _read(pieces: _Pieces, repeats: int) -> None:
     for _ in range(repeats):
         for piece in pieces:
             piece.max()
+
+
+def _scale(part: NDArray[Any]) -> None:
+    np.multiply(part, part.dtype.type(1), out=part)
 
 
 def _cut(part: NDArray[Any], nbytes: int | None) -> _Pieces:

@@ -54,7 +54,7 @@ def _shares(axes: "Axes", ours: list[Throughput]) -> None:
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_yticks([index + 0.4 - height / 2 for index in range(len(statistics))], statistics)
     axes.invert_yaxis()
-    axes.set_xlabel("share of the read bandwidth")
+    axes.set_xlabel("share of the read bandwidth; in place, of scaling")
     axes.legend()
 
 

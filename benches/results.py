@@ -12,7 +12,8 @@ OURS = "logitkit"
 class Throughput:
     """One implementation of one statistic on one array.
 
-    Seconds are of a call, `read_*` of the readings of the same bytes made between the calls.
+    Seconds are of a call, `read_*` of the readings of the same bytes made between the calls; of
+    scaling them in place beside calls that work in place.
     """
 
     workload: str

@@ -1,7 +1,7 @@
 """What is measured: the statistics, and the arrays they are measured on."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from types import ModuleType
 from typing import Any
@@ -21,9 +21,10 @@ _STORAGE = {"bfloat16": "uint16"}
 class Statistic:
     """One call of the public API: a function, with or without targets.
 
-    One with a value for every logit names the argument that takes the place for them. `k` of the
-    largest logits are wanted, if any: all that `topk` gives, a part of what `token_stats` does.
-    A `pair` of arrays is compared. `options` are keywords of the function.
+    One with a value for every logit names the argument that takes the place for them, which is that
+    of the logits if it works `in_place`. `k` of the largest logits are wanted, if any: all that
+    `topk` gives, a part of what `token_stats` does. A `pair` of arrays is compared. `options` are
+    keywords of the function.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Statistic:
     targets: bool = False
     pair: bool = False
     place: str | None = None
+    in_place: bool = False
     k: int | None = None
     options: tuple[tuple[str, Any], ...] = ()
 
@@ -43,7 +45,7 @@ class Statistic:
             arguments["dtype"] = "bfloat16"
         arguments.update(self.options)
         if self.place is not None:
-            arguments[self.place] = logits.place
+            arguments[self.place] = logits.values if self.in_place else logits.place
         if self.k is not None and self.function == "topk":
             positional = (logits.values, self.k)
         elif self.k is not None:
@@ -54,8 +56,16 @@ class Statistic:
         """What the call reads."""
         return (logits, logits.counterpart) if self.pair else (logits,)
 
+    def is_for(self, dtype: str) -> bool:
+        """Whether it takes logits of this type: results in place are to be of the logits' own."""
+        return not self.in_place or dtype not in ("bfloat16", "float16")
+
     def nbytes(self, logits: "Logits") -> int:
         return sum(each.nbytes for each in self.arrays(logits))
+
+
+def _in_place(statistic: Statistic) -> Statistic:
+    return replace(statistic, name=f"{statistic.name} in place", in_place=True)
 
 
 TOP_K = (1, 10, 50, 256, 1000)
@@ -63,6 +73,12 @@ TOP_K_NAMES = frozenset(f"topk {k}" for k in TOP_K)
 
 # The filters that are mostly used together.
 _CHAIN = (("temperature", 0.7), ("top_k", 50), ("top_p", 0.95), ("min_p", 0.05))
+
+_GRADIENT = Statistic(
+    "cross_entropy with gradient", "cross_entropy", targets=True, place="grad_out"
+)
+_LOG_SOFTMAX = Statistic("log_softmax", "log_softmax", place="out")
+_TOP_P = Statistic("filter_logits top_p", "filter_logits", place="out", options=(("top_p", 0.9),))
 
 STATISTICS = (
     Statistic("logsumexp", "logsumexp"),
@@ -73,13 +89,16 @@ STATISTICS = (
     Statistic("token_stats", "token_stats"),
     Statistic("token_stats with targets", "token_stats", targets=True),
     Statistic("cross_entropy", "cross_entropy", targets=True),
-    Statistic("cross_entropy with gradient", "cross_entropy", targets=True, place="grad_out"),
-    Statistic("log_softmax", "log_softmax", place="out"),
+    _GRADIENT,
+    _in_place(_GRADIENT),
+    _LOG_SOFTMAX,
+    _in_place(_LOG_SOFTMAX),
     *(Statistic(f"topk {k}", "topk", k=k) for k in TOP_K),
     Statistic("token_stats with top 50", "token_stats", k=50),
     Statistic("candidates top_p", "candidates", options=(("top_p", 0.9),)),
     Statistic("candidates chain", "candidates", options=_CHAIN),
-    Statistic("filter_logits top_p", "filter_logits", place="out", options=(("top_p", 0.9),)),
+    _TOP_P,
+    _in_place(_TOP_P),
     Statistic("sample", "sample", options=(("seed", 1),)),
     Statistic("sample chain", "sample", options=(("seed", 1), *_CHAIN)),
     Statistic("kl_divergence", "kl_divergence", pair=True),
@@ -139,6 +158,11 @@ class Logits:
     def place(self) -> NDArray[Any]:
         """Memory for a result for every logit, touched before anything is measured."""
         return np.zeros(self.values.shape, np.float64 if self.dtype == "float64" else np.float32)
+
+    @cached_property
+    def copy(self) -> "Logits":
+        """The same logits in another place, to be written over."""
+        return Logits(self.values.copy(), self.dtype, self.targets)
 
     @cached_property
     def counterpart(self) -> "Logits":
