@@ -103,10 +103,11 @@ impl Source<'_> {
         match self {
             _ if vocab > CHUNK => None,
             Source::InPlace => NextRow::of_light_pass(out, &out[out.len()..]),
-            Source::Row(rows, row) => rows.is_contiguous().then(|| {
+            Source::Row(rows, row) if rows.is_contiguous() => {
                 let [row, next] = [*row, row + 1].map(|row| rows.contiguous_row(row));
                 NextRow::of_light_pass(row, next)
-            })?,
+            }
+            Source::Row(..) => None,
         }
     }
 
