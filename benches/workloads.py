@@ -160,7 +160,7 @@ class Logits:
         return np.zeros(self.values.shape, np.float64 if self.dtype == "float64" else np.float32)
 
     @cached_property
-    def copy(self) -> "Logits":
+    def scratch(self) -> "Logits":
         """The same logits in another place, to be written over."""
         return Logits(self.values.copy(), self.dtype, self.targets)
 

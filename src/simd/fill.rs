@@ -1,4 +1,5 @@
-//! Memory filled with one value, through the cache or around it.
+//! Memory filled with one value, through the cache or around it, and what else is to go around
+//! it.
 
 use super::processor;
 
@@ -37,8 +38,8 @@ pub(crate) fn fence() {
     }
 }
 
-/// The same as [`with`] without reading what was there, which storing through the cache does: 38 GB/s
-/// on a Zen 5 core in place of 31. Lines that are in the cache take twice as long.
+/// As [`with`], without reading what was there, which storing through the cache does: 38 GB/s on
+/// a Zen 5 core in place of 31. Lines that are in the cache take twice as long.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn around_cache(out: &mut [u8], cell: &[u8]) {
     use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
