@@ -228,7 +228,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn stream_f32(self, values: [F32; 2], bytes: &mut [u8]) {
-        assert!(bytes.len() >= 128, "32 f32 take 128 bytes");
+        assert!(bytes.len() >= 128, "two registers take 128 bytes");
         let at = bytes.as_mut_ptr().cast::<f32>();
         if !at.addr().is_multiple_of(64) {
             return self.store_f32(values, bytes);
@@ -243,19 +243,15 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn stream_f64(self, values: [F64; 2], bytes: &mut [u8]) {
-        assert!(bytes.len() >= 128, "16 f64 take 128 bytes");
-        let at = bytes.as_mut_ptr().cast::<f64>();
-        if !at.addr().is_multiple_of(64) {
-            return self.store_f64(values, bytes);
-        }
-        // SAFETY: as in `store_f64`, and the address is aligned to a register.
-        unsafe {
-            _mm256_stream_pd(at, values[0].0);
-            _mm256_stream_pd(at.add(4), values[0].1);
-            _mm256_stream_pd(at.add(8), values[1].0);
-            _mm256_stream_pd(at.add(12), values[1].1);
-        }
+    fn stream_f64(self, [x, y]: [F64; 2], bytes: &mut [u8]) {
+        // SAFETY: token as in `with_token`; the bits stay, they are stored as others are.
+        let bits = unsafe {
+            [
+                F32(_mm256_castpd_ps(x.0), _mm256_castpd_ps(x.1)),
+                F32(_mm256_castpd_ps(y.0), _mm256_castpd_ps(y.1)),
+            ]
+        };
+        self.stream_f32(bits, bytes);
     }
 
     #[inline(always)]
