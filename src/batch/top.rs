@@ -72,7 +72,7 @@ impl<'a> Top<'a> {
         &mut self,
         part: &Part,
         temperature: f64,
-        picks: impl Iterator<Item = (R, usize)>,
+        picks: impl Iterator<Item = (R, usize)> + Clone,
     ) {
         let size = size_of::<R>();
         let own = self.take(1, size);
@@ -86,16 +86,15 @@ impl<'a> Top<'a> {
             }
             return;
         }
-        let mut values = own.values.chunks_exact_mut(size);
-        let mut probs = own.log_probs.chunks_exact_mut(size);
-        for (id, (x, index)) in own.ids.iter_mut().zip(picks) {
+        // One after the other: each is a loop of few instructions, and the picks are near.
+        for (id, (_, index)) in own.ids.iter_mut().zip(picks.clone()) {
             *id = index as i64;
-            if let Some(cell) = values.next() {
-                x.write(cell);
-            }
-            if let Some(cell) = probs.next() {
-                R::from_f64(log_probs.of(x.to_f64())).write(cell);
-            }
+        }
+        for (cell, (x, _)) in own.values.chunks_exact_mut(size).zip(picks.clone()) {
+            x.write(cell);
+        }
+        for (cell, (x, _)) in own.log_probs.chunks_exact_mut(size).zip(picks) {
+            R::from_f64(log_probs.of(x.to_f64())).write(cell);
         }
     }
 }

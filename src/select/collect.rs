@@ -5,10 +5,17 @@ use super::packed::Packed;
 use super::sketch::{LONG, MAXIMA, SHORT};
 use super::{PackedOf, Span};
 use crate::element::{Element, Real, Vector};
-use crate::simd::{Kernel, Lanes, Simd};
+use crate::simd::{Kernel, Lanes, Simd, ahead};
 
 /// Up to so many groups of a step are looked at one by one.
 const FEW: usize = 4;
+
+/// Lines that are asked for ahead of the group that is looked at. Of a row that has just come
+/// from memory one line in a hundred has left the second-level cache again, and whoever waits
+/// for it waits for all behind it. A Xeon with the features of Granite Rapids takes 59
+/// microseconds for the 1000 largest of a row of 128,256 with 64 to 256 lines, 62.5 without;
+/// 41 in place of 43 for 256.
+const AHEAD: usize = 192;
 
 /// Logits to be listed before they are taken: few enough that they are still in the cache
 /// next to the core.
@@ -138,15 +145,32 @@ impl<E: Element> Collect<'_, E> {
     /// lines of the next row meanwhile made no difference.
     #[inline(always)]
     fn take_groups<const STEP: usize>(&mut self) {
-        let (bound, span) = (self.bound.value, self.span);
-        // Those of the row's last block are behind the others.
-        let row = |at: usize| match at.checked_sub(span.blocks.len()) {
-            None => &span.blocks[at..],
-            Some(at) => &span.last[at..],
+        let (bound, span, groups) = (self.bound.value, self.span, &*self.groups);
+        // So long, and no longer, that no index needs a check. Those of the row's last block
+        // are behind the others.
+        let bytes_of = |group: usize| {
+            let at = group * E::SIZE;
+            let behind = match at.checked_sub(span.blocks.len()) {
+                None => &span.blocks[at..],
+                Some(at) => &span.last[at..],
+            };
+            &behind[..((STEP - 1) * E::PAIR + 1) * E::SIZE]
         };
-        for &group in &*self.groups {
-            // So long, and no longer, that no index needs a check.
-            let bytes = &row(group * E::SIZE)[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
+        let request = |&group: &usize| {
+            let bytes = bytes_of(group);
+            for i in 0..STEP {
+                ahead::prefetch_one(&bytes[i * E::PAIR * E::SIZE..]);
+            }
+        };
+        let mut coming = if ahead::asks_again() { groups } else { &[][..] }.iter();
+        for group in coming.by_ref().take(AHEAD / STEP) {
+            request(group);
+        }
+        for &group in groups {
+            if let Some(group) = coming.next() {
+                request(group);
+            }
+            let bytes = bytes_of(group);
             let mut above = 0_u32;
             for i in 0..STEP {
                 let x = E::widen(&bytes[i * E::PAIR * E::SIZE..][..E::SIZE]);

@@ -142,7 +142,7 @@ impl<R: Real> Selection<R> {
     }
 
     /// The largest logits, once they have been put in order. Zeros have lost their signs.
-    pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (R, usize)> {
+    pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (R, usize)> + Clone {
         self.found.iter().map(|packed| (packed.value(), packed.index() as usize))
     }
 

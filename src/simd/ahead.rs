@@ -43,6 +43,7 @@ pub(crate) fn prefetch_light<S: Simd>(simd: S, bytes: &[u8]) {
 }
 
 /// Asks for the line of a few bytes that are to be read soon, out of all order.
+#[inline(always)]
 pub(crate) fn prefetch_one(bytes: &[u8]) {
     // SAFETY: every processor of 64 bits has the instruction, and it never faults.
     #[cfg(target_arch = "x86_64")]
@@ -52,6 +53,13 @@ pub(crate) fn prefetch_one(bytes: &[u8]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = bytes;
+}
+
+/// Whether it pays to ask for lines that are in the second-level cache but for a few, as
+/// [`prefetch_again`] does.
+#[inline(always)]
+pub(crate) fn asks_again() -> bool {
+    !processor::takes_bursts()
 }
 
 /// As `prefetch` in a pass over bytes that have been read before, `distance` of them: what
@@ -127,7 +135,7 @@ pub(crate) fn prefetch_again<S: Simd, const QUARTERS: usize>(
             simd.prefetch_to_second_level(bytes, distance.wrapping_add(line * CACHE_LINE));
         }
     }
-    let near = if takes_bursts { None } else { processor::near_requests() };
+    let near = if asks_again() { processor::near_requests() } else { None };
     request(simd, bytes, None, near);
 }
 
