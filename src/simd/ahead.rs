@@ -135,7 +135,7 @@ pub(crate) fn prefetch_again<S: Simd, const QUARTERS: usize>(
             simd.prefetch_to_second_level(bytes, distance.wrapping_add(line * CACHE_LINE));
         }
     }
-    let near = if asks_again() { processor::near_requests() } else { None };
+    let near = if takes_bursts { None } else { processor::near_requests() };
     request(simd, bytes, None, near);
 }
 
