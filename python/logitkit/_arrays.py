@@ -147,6 +147,14 @@ def element_of(dtype: np.dtype[Any], stated: str | None) -> tuple[Element, bool]
     )
 
 
+def packed(
+    array: NDArray[Any], dtype: type[np.generic] | np.dtype[Any] | None = None
+) -> NDArray[Any]:
+    """Return `array`, or a copy, as the core takes what is no logits: in C order and aligned."""
+    result = np.asarray(array, dtype, order="C")
+    return result if result.flags.aligned else result.copy()
+
+
 def number_type(dtype: np.dtype[Any]) -> str:
     """Name a dtype of real numbers: one name for each width on every platform."""
     kind = {"f": "float", "i": "int", "u": "uint"}[dtype.kind]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from logitkit import _native
 from logitkit._arguments import as_scale
+from logitkit._arrays import packed
 from logitkit._draws import Draws, as_draws
 
 _Array: TypeAlias = NDArray[Any]
@@ -242,8 +243,8 @@ class Candidates:
         leading = np.shape(self.valid)
         count = as_num_samples(num_samples)
         places = _native.sample_candidates(
-            np.ascontiguousarray(self.indptr),
-            np.ascontiguousarray(self.ids),
+            packed(self.indptr),
+            packed(self.ids),
             self._exponents(),
             draws.words(),
             replace,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logitkit import steps as steps_module
+from logitkit._arrays import packed
 from logitkit.steps import (
     XTC,
     Epsilon,
@@ -112,7 +113,7 @@ class Chain(NamedTuple):
             return self.of_one_row
         laid = []
         for step, parameters in self.beside_rows(leading):
-            numbers = [np.ascontiguousarray(each, np.float64) for each in parameters]
+            numbers = [packed(each, np.float64) for each in parameters]
             if isinstance(step, MinP):
                 # How far below the largest logit, in nats: the logarithm of the definition.
                 with np.errstate(divide="ignore"):

@@ -6,11 +6,11 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from logitkit import _native
-from logitkit._arguments import as_ignore_index, as_targets, as_threads, deliver
+from logitkit._arguments import as_ignore_index, as_numbers, as_targets, as_threads, filled
 from logitkit._arrays import Rows
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class CompareStats:
     """Comparison of two models for each row of logits, as `compare_stats` returns it.
 
@@ -72,32 +72,33 @@ def compared(
 ) -> CompareStats:
     """Compare two arrays of rows; real fields are float64 if either is, or if they are `wide`."""
     wanted = None if targets is None else as_targets(targets, p.leading)
-    fields = _native.compare_stats(
+    fields: tuple[Any, ...] = _native.compare_stats(
         p.cells,
         p.element,
         p.swapped,
         q.cells,
         q.element,
         q.swapped,
-        None if wanted is None else wanted.tokens,
+        wanted,
         as_ignore_index(ignore_index),
         *temperatures,
         scale,
         wide,
         as_threads(threads),
     )
+    if not p.leading:
+        fields = as_numbers(fields)
     kl, js, distance, p_entropy, q_entropy, same, valid, p_log_prob, q_log_prob, delta = fields
-    shape = p.leading
-    targets_shape = shape if wanted is None else wanted.shape
-    return CompareStats(
-        kl=deliver(kl, shape),
-        js=deliver(js, shape),
-        total_variation=deliver(distance, shape),
-        p_entropy=deliver(p_entropy, shape),
-        q_entropy=deliver(q_entropy, shape),
-        same_argmax=deliver(same, shape),
-        valid=deliver(valid, shape),
-        p_log_prob=None if p_log_prob is None else deliver(p_log_prob, targets_shape),
-        q_log_prob=None if q_log_prob is None else deliver(q_log_prob, targets_shape),
-        delta_prob=None if delta is None else deliver(delta, targets_shape),
+    return filled(
+        CompareStats,
+        kl=kl,
+        js=js,
+        total_variation=distance,
+        p_entropy=p_entropy,
+        q_entropy=q_entropy,
+        same_argmax=same,
+        valid=valid,
+        p_log_prob=p_log_prob,
+        q_log_prob=q_log_prob,
+        delta_prob=delta,
     )

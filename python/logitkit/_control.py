@@ -67,7 +67,7 @@ def as_single_targets(targets: ArrayLike, rows: Rows) -> NDArray[np.int64]:
             f"targets of shape {wanted.shape}; expected {rows.leading}, the shape of logits "
             "without the vocabulary axis: one target in each row"
         )
-    return wanted.tokens.reshape(rows.leading)
+    return wanted
 
 
 def bracketed_newton(

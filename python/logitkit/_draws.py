@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from logitkit._arrays import packed
 from logitkit._parameters import beside_rows, unsigned
 from logitkit._philox import Stream, Words, exponential, uniform
 
@@ -76,7 +77,7 @@ def _words(given: ArrayLike, name: str, bits: int, leading: tuple[int, ...]) -> 
     if type(given) is int and 0 <= given < 1 << bits:
         # Most often it is one number.
         return np.array([given], np.uint64).repeat(math.prod(leading))
-    return np.ascontiguousarray(beside_rows(unsigned(given, name, bits), leading, name))
+    return packed(beside_rows(unsigned(given, name, bits), leading, name))
 
 
 def running_sums(ids: _Ids, weights: NDArray[np.float64]) -> NDArray[np.float64]:

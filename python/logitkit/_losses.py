@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logitkit._arguments import as_targets
-from logitkit._arrays import Rows, as_array, as_rows
+from logitkit._arrays import Rows, as_array, as_rows, packed
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
 
 class LossTargets(NamedTuple):
-    """Token ids, int64 of shape ``leading + (1,)``; or rows of probabilities."""
+    """Token ids, int64, one for each row; or rows of probabilities."""
 
     tokens: NDArray[np.int64] | None
     soft: Rows | None
@@ -43,7 +43,7 @@ def as_loss_targets(targets: ArrayLike, rows: Rows, ignore_index: int | None) ->
                 f"targets of shape {wanted.shape}; expected {rows.leading}, the shape of logits "
                 "without the vocabulary axis: a loss has one target in each row"
             )
-        return LossTargets(wanted.tokens, None)
+        return LossTargets(wanted, None)
     given = (*rows.leading[: rows.axis], vocab, *rows.leading[rows.axis :])
     if array.shape != given:
         raise ValueError(
@@ -72,7 +72,7 @@ def as_weight(weight: ArrayLike | None, vocab: int) -> NDArray[np.float64] | Non
     array = as_real(weight, "weight")
     if array.shape != (vocab,):
         raise ValueError(f"weight of shape {array.shape}; expected ({vocab},), one for each class")
-    return np.ascontiguousarray(array)
+    return packed(array)
 
 
 def as_real(given: ArrayLike, name: str) -> NDArray[np.float64]:

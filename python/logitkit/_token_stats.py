@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TokenStats:
     """Statistics of softmax(logits / temperature) for each row, as `token_stats` returns them.
 

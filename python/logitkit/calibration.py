@@ -134,7 +134,7 @@ def calibration(
     workers = as_threads(threads)
     array = (rows.cells, rows.element, rows.swapped)
     # In float64 whatever the logits are: the Brier score is a difference of exponentials.
-    stats = _native.token_stats(*array, wanted[..., None], skipped, per_row, 1.0, True, workers)
+    stats = _native.token_stats(*array, wanted, skipped, per_row, 1.0, True, workers)
     fields: list[Any] = [None if field is None else field.reshape(-1) for field in stats]
     _, argmax, single, _, _, max_prob, valid, log_prob, _ = fields
     doubled = _native.logsumexp(*array, per_row / 2, True, workers).reshape(-1)
@@ -231,10 +231,9 @@ def fit_temperature(
     2.0
     """
     rows = as_rows(logits, axis, dtype)
-    wanted = as_single_targets(targets, rows)
+    tokens = as_single_targets(targets, rows)
     skipped = as_ignore_index(ignore_index)
     low, high = (math.log(bound) for bound in as_bounds(bounds))
-    tokens = wanted[..., None]
     workers = as_threads(threads)
     counted = 0
 

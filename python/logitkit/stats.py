@@ -19,12 +19,14 @@ from logitkit import _native
 from logitkit._arguments import (
     as_count,
     as_ignore_index,
+    as_numbers,
     as_scale,
     as_targets,
     as_temperature,
     as_threads,
     check_out,
     deliver,
+    filled,
     result_shape,
 )
 from logitkit._arrays import as_rows
@@ -373,33 +375,33 @@ def token_stats(
     top_ids = top_log_probs = None
     if top_k is not None:
         top_log_probs, top_ids = room_for(rows, as_count(top_k, rows, "top_k"))
-    maximum, argmax, log_sum, mean, variance, max_prob, valid, log_probs, ranks = (
-        _native.token_stats(
-            rows.cells,
-            rows.element,
-            rows.swapped,
-            None if wanted is None else wanted.tokens,
-            as_ignore_index(ignore_index),
-            as_temperature(temperature, rows.leading),
-            as_scale(base),
-            False,
-            as_threads(threads),
-            top_ids,
-            None if top_log_probs is None else as_bytes(top_log_probs),
-        )
+    fields: tuple[Any, ...] = _native.token_stats(
+        rows.cells,
+        rows.element,
+        rows.swapped,
+        wanted,
+        as_ignore_index(ignore_index),
+        as_temperature(temperature, rows.leading),
+        as_scale(base),
+        False,
+        as_threads(threads),
+        top_ids,
+        None if top_log_probs is None else as_bytes(top_log_probs),
     )
-    shape = rows.leading
-    targets_shape = shape if wanted is None else wanted.shape
-    return TokenStats(
-        max=deliver(maximum, shape),
-        argmax=deliver(argmax, shape),
-        logsumexp=deliver(log_sum, shape),
-        entropy=deliver(mean, shape),
-        varentropy=deliver(variance, shape),
-        max_prob=deliver(max_prob, shape),
-        valid=deliver(valid, shape),
-        log_prob=None if log_probs is None else deliver(log_probs, targets_shape),
-        rank=None if ranks is None else deliver(ranks, targets_shape),
+    if not rows.leading:
+        fields = as_numbers(fields)
+    maximum, argmax, log_sum, mean, variance, max_prob, valid, log_probs, ranks = fields
+    return filled(
+        TokenStats,
+        max=maximum,
+        argmax=argmax,
+        logsumexp=log_sum,
+        entropy=mean,
+        varentropy=variance,
+        max_prob=max_prob,
+        valid=valid,
+        log_prob=log_probs,
+        rank=ranks,
         top_ids=top_ids,
         top_log_probs=top_log_probs,
     )

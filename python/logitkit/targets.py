@@ -95,7 +95,7 @@ def log_prob(
         rows.cells,
         rows.element,
         rows.swapped,
-        wanted.tokens,
+        wanted,
         as_ignore_index(ignore_index),
         as_temperature(temperature, rows.leading),
         as_scale(base),
@@ -168,7 +168,7 @@ def rank(
         rows.cells,
         rows.element,
         rows.swapped,
-        wanted.tokens,
+        wanted,
         as_ignore_index(ignore_index),
         as_threads(threads),
     )
@@ -246,14 +246,14 @@ def perplexity(
         rows.cells,
         rows.element,
         rows.swapped,
-        wanted.tokens,
+        wanted,
         skipped,
         as_temperature(temperature, rows.leading),
         1.0,
         True,
         as_threads(threads),
     )
-    counted = result if skipped is None else result[wanted.tokens != skipped]
+    counted = result if skipped is None else result[wanted != skipped]
     if not counted.size:
         return float("nan")
     with np.errstate(over="ignore"):

@@ -34,7 +34,7 @@ pub(super) type Cells<'py> = PyReadonlyArrayDyn<'py, u8>;
 pub(super) type Out<'py> = PyReadwriteArrayDyn<'py, u8>;
 /// The token ids that are a result, C-contiguous, a row of them for each row of logits.
 pub(super) type OutIds<'py> = PyReadwriteArrayDyn<'py, i64>;
-/// Token ids, a row of them for each row of logits.
+/// Token ids, one or a row of them for each row of logits.
 pub(super) type TargetIds<'py> = PyReadonlyArrayDyn<'py, i64>;
 
 /// A number, or one for each row.
@@ -54,12 +54,16 @@ impl Temperature<'_> {
     }
 }
 
-/// Targets as batches take them.
+/// Targets as batches take them: one for each row of `cells`, or those of the last axis.
 pub(super) fn targets_of<'a>(
     ids: &'a TargetIds<'_>,
     ignore: Option<i64>,
+    cells: &Cells<'_>,
 ) -> PyResult<Targets<'a>> {
-    let per_row = ids.shape().last().copied().unwrap_or(1);
+    let per_row = match ids.shape().last() {
+        Some(&several) if ids.ndim() + 1 == cells.ndim() => several,
+        _ => 1,
+    };
     Ok(Targets { values: ids.as_slice()?, per_row, ignore })
 }
 
@@ -143,8 +147,11 @@ impl<'py> Call<'py> {
         let threads = threads::checked(self.threads)?;
         let rows = StridedRows::new(self.cells.as_array(), self.swapped)?;
         let temperatures = self.temperature.per_row()?;
-        let targets =
-            self.targets.as_ref().map(|ids| targets_of(ids, self.ignore_index)).transpose()?;
+        let targets = self
+            .targets
+            .as_ref()
+            .map(|ids| targets_of(ids, self.ignore_index, &self.cells))
+            .transpose()?;
         let batch = Batch::new(rows, temperatures, targets)?;
         let element = &*self.element;
         interruptible(py, |interrupted| {

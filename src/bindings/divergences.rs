@@ -56,7 +56,7 @@ impl PairCall<'_> {
         ];
         let elements = [&*self.elements[0], &*self.elements[1]];
         let [t, u] = &self.temperatures;
-        let targets = targets.map(|(ids, ignore)| targets_of(ids, ignore)).transpose()?;
+        let targets = targets.map(|(ids, ignore)| targets_of(ids, ignore, p)).transpose()?;
         let pairs = Pairs::new(rows, elements, [t.per_row()?, u.per_row()?], targets)?;
         interruptible(py, |interrupted| {
             let work = Work { pairs: &pairs, statistic, threads, interrupted };

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import math
+import pickle
 from typing import Any
 
 import logitkit
@@ -470,6 +471,15 @@ def test_token_stats_is_frozen_and_has_its_fields_in_order(module: Any) -> None:
     ]
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.max = 0
+
+
+@both
+def test_token_stats_are_copied_as_any_dataclass_is(module: Any) -> None:
+    result = module.token_stats(LOGITS, TARGETS)
+    for copy in (pickle.loads(pickle.dumps(result)), dataclasses.replace(result)):
+        for name, value in dataclasses.asdict(result).items():
+            np.testing.assert_array_equal(getattr(copy, name), value)
+        assert repr(copy) == repr(result)
 
 
 # How arguments are passed

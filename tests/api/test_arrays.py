@@ -67,6 +67,35 @@ def test_layouts_are_read_in_place(module: Any, dtype: np.dtype[Any], layout: st
     check(module, given, logits)
 
 
+# What stands beside five rows, in any layout that one axis can have.
+BESIDE = {
+    "targets": ("rank", np.array([3, 36, 0, 7, 7])),
+    "several targets": ("log_prob", np.arange(15).reshape(5, 3)),
+    "ids of a loss": ("cross_entropy", np.array([3, 36, 0, 7, 7])),
+    "temperature": ("entropy", np.array([0.5, 1.0, 2.0, 3.0, 0.1])),
+    "weight": ("cross_entropy", np.linspace(0.5, 2.0, 37)),
+    "top_p": ("top_p_filter", np.array([0.5, 0.9, 1.0, 0.1, 0.3])),
+    "seed": ("sample", np.arange(5, dtype=np.uint64)),
+}
+
+
+@both
+@pytest.mark.parametrize("layout", ["misaligned", "byte-swapped", "every other token", "fortran"])
+@pytest.mark.parametrize("what", BESIDE)
+def test_layouts_of_what_stands_beside_logits(module: Any, what: str, layout: str) -> None:
+    name, values = BESIDE[what]
+    logits = logits_of(np.dtype(np.float32))
+
+    def call(given: np.ndarray[Any, Any]) -> Any:
+        if what in ("temperature", "seed"):
+            return getattr(module, name)(logits, **{what: given})
+        if what == "weight":
+            return module.cross_entropy(logits, np.arange(5), weight=given)
+        return getattr(module, name)(logits, given)
+
+    np.testing.assert_array_equal(call(LAYOUTS[layout](values)), call(values))
+
+
 @both
 @each_dtype
 def test_results_have_their_dtype(module: Any, dtype: np.dtype[Any]) -> None:

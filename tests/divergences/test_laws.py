@@ -1,5 +1,6 @@
 """What holds for any pair, and that only the pair itself has a say in its bits."""
 
+import dataclasses
 from typing import Any
 
 import logitkit
@@ -16,7 +17,7 @@ LN_2 = np.log(2)
 def bits(p: NDArray[Any], q: NDArray[Any], **keywords: Any) -> list[bytes]:
     targets = np.zeros(len(p), np.int64)
     stats = logitkit.compare_stats(p, q, targets, **keywords)
-    fields = [getattr(stats, name) for name in stats.__slots__]
+    fields = [getattr(stats, field.name) for field in dataclasses.fields(stats)]
     return [
         np.asarray(each).tobytes() for each in (*ask(logitkit, p, q, **keywords).values(), *fields)
     ]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logitkit import _arrays
-from logitkit._arguments import Targets, as_temperature, first_offender
+from logitkit._arguments import as_temperature, first_offender
 from logitkit._arrays import Rows
 
 _Real: TypeAlias = NDArray[np.float64]
@@ -49,20 +49,20 @@ class Softmax(NamedTuple):
     def argmax(self) -> NDArray[np.int64]:
         return np.where(np.isnan(self.max[..., 0]), -1, self.logits.argmax(axis=-1))
 
-    def log_prob(self, targets: Targets, ignore_index: int | None) -> _Real:
-        vocab = self.logits.shape[-1]
-        tokens, counted = within_vocabulary(targets.tokens, targets.shape, vocab, ignore_index)
-        surprisal = np.take_along_axis(self.gap, tokens, axis=-1) + self.ln_total[..., None]
-        return np.where(counted & self.valid[..., None], 0.0 - surprisal, np.nan)
+    def log_prob(self, targets: NDArray[np.int64], ignore_index: int | None) -> _Real:
+        tokens, counted = within_vocabulary(targets, self.logits.shape[-1], ignore_index)
+        surprisal = at_tokens(self.gap, tokens) + self.ln_total[..., None]
+        log_p = np.where(self.valid[..., None], 0.0 - surprisal, np.nan)
+        return np.where(counted, log_p.reshape(targets.shape), np.nan)
 
-    def rank(self, targets: Targets, ignore_index: int | None) -> NDArray[np.int64]:
-        vocab = self.logits.shape[-1]
-        tokens, counted = within_vocabulary(targets.tokens, targets.shape, vocab, ignore_index)
-        result = np.empty(tokens.shape, np.int64)
-        for j in range(tokens.shape[-1]):
-            logit = np.take_along_axis(self.logits, tokens[..., j : j + 1], axis=-1)
-            result[..., j] = 1 + (self.logits > logit).sum(axis=-1)
-        return np.where(counted & ~np.isnan(self.max), result, 0)
+    def rank(self, targets: NDArray[np.int64], ignore_index: int | None) -> NDArray[np.int64]:
+        tokens, counted = within_vocabulary(targets, self.logits.shape[-1], ignore_index)
+        logits = at_tokens(self.logits, tokens)
+        result = np.empty(logits.shape, np.int64)
+        for j in range(logits.shape[-1]):
+            result[..., j] = 1 + (self.logits > logits[..., j : j + 1]).sum(axis=-1)
+        known = np.where(np.isnan(self.max), 0, result)
+        return np.where(counted, known.reshape(targets.shape), 0)
 
 
 def softmax_of(rows: Rows, temperature: ArrayLike = 1.0) -> Softmax:
@@ -105,20 +105,20 @@ def widened(rows: Rows) -> _Real:
     return _arrays.widened(rows.cells, rows.element, rows.swapped)
 
 
-def within_vocabulary(
-    tokens: NDArray[np.int64], shape: tuple[int, ...], vocab: int, ignore_index: int | None
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the targets with token 0 for the ignored ones, and which are not ignored.
+def at_tokens(values: _Real, tokens: NDArray[np.int64]) -> _Real:
+    """Return what rows hold at tokens, one or several to a row: ``leading + (per row,)``."""
+    several = tokens if tokens.ndim == values.ndim else tokens[..., None]
+    return np.take_along_axis(values, several, axis=-1)
 
-    `shape` is that in which the caller gave them.
-    """
+
+def within_vocabulary(
+    tokens: NDArray[np.int64], vocab: int, ignore_index: int | None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the targets with token 0 for the ignored ones, and which are not ignored."""
     counted = np.full(tokens.shape, True) if ignore_index is None else tokens != ignore_index
     outside = counted & ((tokens < 0) | (tokens >= vocab))
     if outside.any():
-        place, target = (
-            first_offender("targets", outside.reshape(shape)),
-            tokens[outside][0],
-        )
+        place, target = first_offender("targets", outside), tokens[outside][0]
         raise ValueError(
             f"{place} = {target} is not a token id: expected 0 <= target < {vocab} (the length of "
             f"the vocabulary axis); to skip such targets pass ignore_index={target}"

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logitkit._arguments import Targets, as_ignore_index
+from logitkit._arguments import as_ignore_index
 from logitkit._arrays import as_rows
 from logitkit._control import as_bins, as_bounds, as_single_targets
 from logitkit.calibration import Calibration
@@ -73,16 +73,15 @@ def fit_temperature(
 ) -> float:
     """Halve the bounds of ln T where the slope of the loss changes sign."""
     rows = as_rows(logits, axis, dtype)
-    wanted = as_single_targets(targets, rows)
-    tokens = Targets(wanted[..., None], wanted.shape)
+    tokens = as_single_targets(targets, rows)
     skipped = as_ignore_index(ignore_index)
     low, high = (math.log(bound) for bound in as_bounds(bounds))
-    counts = np.isfinite(softmax_of(rows).log_prob(tokens, skipped)[..., 0])
+    counts = np.isfinite(softmax_of(rows).log_prob(tokens, skipped))
     if not counts.any():
         return math.nan
     for _ in range(60):
         middle = (low + high) / 2
         soft = softmax_of(rows, math.exp(middle))
-        slope = (soft.entropy + soft.log_prob(tokens, skipped)[..., 0])[counts].sum()
+        slope = (soft.entropy + soft.log_prob(tokens, skipped))[counts].sum()
         low, high = (low, middle) if slope >= 0.0 else (middle, high)
     return math.exp(high)

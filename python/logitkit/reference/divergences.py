@@ -35,7 +35,7 @@ from logitkit._arguments import (
 )
 from logitkit._arrays import Rows
 from logitkit._compare_stats import CompareStats
-from logitkit.reference._softmax import Softmax, softmax_of
+from logitkit.reference._softmax import Softmax, at_tokens, softmax_of
 from logitkit.reference.probabilities import in_place
 
 _Real = NDArray[np.float64]
@@ -296,14 +296,13 @@ def compare_stats(
     p_log_prob = q_log_prob = delta_prob = None
     if wanted is not None:
         of_p, of_q = (softmax.log_prob(wanted, skipped) for softmax in pair.softmaxes)
-        tokens = np.where(np.isnan(of_p), 0, wanted.tokens)
+        tokens = np.where(np.isnan(of_p), 0, wanted)
         with np.errstate(all="ignore"):
             change = np.where(np.abs(pair.r) < 1.0, pair.p * pair.u, pair.q - pair.p)
-            change = np.take_along_axis(change, tokens, axis=-1)
-        p_log_prob = deliver(of_p * scale, wanted.shape)
-        q_log_prob = deliver(of_q * scale, wanted.shape)
+            change = at_tokens(change, tokens).reshape(wanted.shape)
+        p_log_prob, q_log_prob = (of_p * scale)[()], (of_q * scale)[()]
         ignored = np.isnan(of_p) | np.isnan(of_q)
-        delta_prob = deliver(np.where(ignored, np.nan, change), wanted.shape)
+        delta_prob = np.where(ignored, np.nan, change)[()]
     return CompareStats(
         kl=(pair.kl * scale)[()],
         js=(pair.js(0.5) * scale)[()],

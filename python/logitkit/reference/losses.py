@@ -43,9 +43,10 @@ def cross_entropy(
     if wanted.soft is not None:
         target = widened(wanted.soft)
     if wanted.tokens is not None:
-        tokens, counted = within_vocabulary(wanted.tokens, rows.leading, vocab, skipped)
+        tokens, counts = within_vocabulary(wanted.tokens, vocab, skipped)
+        counted = counts[..., None]
         target = np.zeros((*rows.leading, vocab))
-        np.put_along_axis(target, tokens, 1.0, axis=-1)
+        np.put_along_axis(target, tokens[..., None], 1.0, axis=-1)
     u = classes * ((1.0 - smoothing) * target + smoothing / vocab)
     soft = softmax_of(rows, temperature)
     log_p, lse = soft.log_softmax, soft.logsumexp[..., None]

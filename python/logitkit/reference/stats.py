@@ -110,10 +110,8 @@ def token_stats(
         varentropy=(softmax.varentropy * scale**2)[()],
         max_prob=softmax.max_prob[()],
         valid=softmax.valid[()],
-        log_prob=None
-        if wanted is None
-        else deliver(softmax.log_prob(wanted, skipped) * scale, wanted.shape),
-        rank=None if wanted is None else deliver(softmax.rank(wanted, skipped), wanted.shape),
+        log_prob=None if wanted is None else (softmax.log_prob(wanted, skipped) * scale)[()],
+        rank=None if wanted is None else softmax.rank(wanted, skipped)[()],
         top_ids=top_ids,
         top_log_probs=None if top_ids is None else at(softmax.log_softmax, top_ids) * scale,
     )

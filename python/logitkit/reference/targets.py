@@ -72,7 +72,7 @@ def perplexity(
     wanted = as_targets(targets, rows.leading)
     skipped = as_ignore_index(ignore_index)
     result = softmax_of(rows, temperature).log_prob(wanted, skipped)
-    counted = result if skipped is None else result[wanted.tokens != skipped]
+    counted = result if skipped is None else result[wanted != skipped]
     if not counted.size:
         return float("nan")
     with np.errstate(over="ignore"):
