@@ -10,7 +10,6 @@ use super::scan::{count_greater, count_greater_first, has_nan};
 use super::search::Search;
 use crate::element::{Element, Real, Vector};
 use crate::select::Span;
-use crate::select::sketch::sketch;
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
 
@@ -240,8 +239,8 @@ impl<E: Element> Read<'_, E> {
                     continue;
                 }
                 let block = self.stretch.block::<E>(row, at);
-                let (step, maxima) = self.searches[row].selection.sketching();
-                if sketch::<S, E, true>(simd, block.bytes, step, maxima) {
+                let Block { bytes, start } = block;
+                if self.searches[row].selection.look::<S, E, true>(simd, bytes, start) {
                     self.parts[row].nan |= has_nan::<S, E>(simd, block);
                 }
             }

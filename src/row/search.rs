@@ -1,11 +1,8 @@
 //! How a row that is being read is searched for its largest logits.
 
-use std::marker::PhantomData;
-
 use super::blocks::{BLOCK, Block};
 use crate::element::{Element, Real};
-use crate::select::sketch::SketchAgain;
-use crate::select::{Selection, Settle, Span};
+use crate::select::{LookAgain, Selection, Settle, Span};
 use crate::simd::Simd;
 
 /// Blocks of a row that can't be read where it lies that are kept to be read again: 64
@@ -34,8 +31,8 @@ impl<R: Real> Search<R> {
     /// Looks at a block of a row that can be read again, until [`Self::settle`].
     #[inline(always)]
     pub(crate) fn push<S: Simd, E: Element<Lane = R>>(&mut self, simd: S, block: Block) {
-        let (bytes, (step, maxima)) = (block.bytes, self.selection.sketching());
-        simd.apart(SketchAgain::<E> { bytes, step, maxima, element: PhantomData });
+        let Block { bytes: block, start } = block;
+        simd.apart(LookAgain::<E> { selection: &mut self.selection, block, start });
     }
 
     /// Looks at a block that is in the cache for now; `end` is that of the stretch.
@@ -46,6 +43,7 @@ impl<R: Real> Search<R> {
         block: Block,
         end: usize,
     ) {
+        self.selection.expect_short_spans();
         self.push::<S, E>(simd, block);
         self.kept.extend_from_slice(block.bytes);
         let next = block.start + BLOCK;

@@ -1,8 +1,8 @@
 //! Lower bounds of the k-th largest logit.
 
-use super::Span;
 use super::packed::Ordered;
 use super::sketch::MAXIMA;
+use super::{Own, Span};
 use crate::element::{Element, Real, Vector};
 use crate::simd::{Lanes, Simd};
 
@@ -30,8 +30,34 @@ pub(crate) struct Search<R> {
     pub(crate) group: Option<usize>,
     /// What is not above it is of no interest.
     pub(crate) floor: Option<R>,
-    /// Near this one the search begins.
-    pub(crate) guess: R,
+}
+
+/// Where a bound is likely to lie, from one that was found before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guess<R> {
+    /// Near this one; -inf if there is none.
+    pub(crate) value: R,
+    /// So many places above a number those that are above shrink to one in e; 0 if that is not
+    /// known.
+    fall: f64,
+}
+
+impl<R: Real> Guess<R> {
+    /// That there is none.
+    pub(crate) const NONE: Self = Self { value: R::NEG_INFINITY, fall: 0.0 };
+
+    /// So far below the value those above it are e times as many; 0 if that is not known.
+    pub(crate) fn fall(&self) -> f64 {
+        let below = self.value.place().saturating_sub(self.fall as u64);
+        self.value.to_f64() - R::at_place(below).to_f64()
+    }
+
+    /// The place with the wanted number above, by one with more, `excess` the logarithm of how
+    /// many times as many; `None` if nothing is known of how they fall.
+    #[inline(always)]
+    fn reckoned(&self, place: u64, excess: f64) -> Option<u64> {
+        (self.fall > 0.0).then_some((place as f64 + self.fall * excess) as u64)
+    }
 }
 
 impl<R> Search<R> {
@@ -58,6 +84,7 @@ pub(crate) fn of_span<S: Simd, E: Element>(
     maxima: &[u8],
     scratch: &mut Vec<u8>,
     search: Search<E::Lane>,
+    guess: &mut Guess<E::Lane>,
 ) -> Bound<E::Lane> {
     let Search { k, floor, .. } = search;
     let lanes = <Vector<E, S> as Lanes>::LEN;
@@ -67,21 +94,21 @@ pub(crate) fn of_span<S: Simd, E: Element>(
         && 10 * groups < 7 * all
     {
         let search = Search { k: groups, ..search };
-        return bisect::<S, Own<E>>(simd, [maxima, &[]], search);
+        return bisect::<S, Own<E>>(simd, [maxima, &[]], search, guess);
     }
     if 2 * k > all {
         if floor.is_none() && span.len <= 2 * k {
             // What could be left out is not worth the search for it.
             return Bound { value: E::Lane::NEG_INFINITY, ties: true };
         }
-        return bisect::<S, E>(simd, [span.blocks, span.last], search);
+        return bisect::<S, E>(simd, [span.blocks, span.last], search, guess);
     }
     let wanted = (MAXIMA_PER_PICK * k).div_ceil(2 * lanes).max(LEAST);
     if wanted < steps {
         coarser::<S, Own<E>>(simd, maxima, wanted, scratch);
-        return bisect::<S, Own<E>>(simd, [scratch, &[]], search);
+        return bisect::<S, Own<E>>(simd, [scratch, &[]], search, guess);
     }
-    bisect::<S, Own<E>>(simd, [maxima, &[]], search)
+    bisect::<S, Own<E>>(simd, [maxima, &[]], search, guess)
 }
 
 /// A better bound than `bound`, if more than enough logits of the `steps` exceed it.
@@ -92,13 +119,11 @@ pub(crate) fn of_steps<S: Simd, E: Element>(
     bound: Bound<E::Lane>,
     k: usize,
 ) -> Bound<E::Lane> {
-    let (floor, guess) = (Some(bound.value), bound.value);
-    let search = Search { k, group: None, floor, guess };
-    let better = bisect::<S, E>(simd, [steps, &[]], search);
+    let search = Search { k, group: None, floor: Some(bound.value) };
+    let mut guess = Guess { value: bound.value, ..Guess::NONE };
+    let better = bisect::<S, E>(simd, [steps, &[]], search, &mut guess);
     if better.value == bound.value { bound } else { better }
 }
-
-type Own<E> = <<E as Element>::Lane as Real>::Own;
 
 /// The maxima of `len` groups of maxima. Neighbours go to different groups: where a
 /// row's largest logits lie together, each group then holds few of them.
@@ -116,46 +141,84 @@ fn coarser<S: Simd, O: Element>(simd: S, maxima: &[u8], len: usize, coarse: &mut
     }
 }
 
+/// So often the next value is reckoned from the last ones. A row for which that leads nowhere
+/// is left to halving.
+const RECKONED: u32 = 8;
+
 /// A bound that at least `k` of some numbers reach, and if it can be few more of them.
-/// There must be as many. A value that `k` of them exceed may be found anywhere near
-/// the k-th largest, so about 12 steps find one.
+/// There must be as many.
+///
+/// A value that `k` of them exceed may be found anywhere near the k-th largest. Far from the
+/// middle of a distribution how many are above a value falls like an exponential, nearly, so
+/// the last two counts tell where to count next: the secant method on the logarithm. Where a
+/// row before has told of how they fall one or two counts are enough, else six or eight;
+/// halving takes 20.
 #[inline(always)]
 fn bisect<S: Simd, E: Element>(
     simd: S,
     numbers: [&[u8]; 2],
     search: Search<E::Lane>,
+    guess: &mut Guess<E::Lane>,
 ) -> Bound<E::Lane> {
-    let Search { k, floor, guess, .. } = search;
+    let Search { k, floor, .. } = search;
     let slack = if k < MANY { k / 8 + 4 } else { k / 32 };
-    let above = |value| Bound { value, ties: false };
+    let wanted = (k as f64 + slack as f64 / 2.0).ln();
+    let mut stride = E::Lane::STRIDE;
     // At least `k` are above place `low`, or that is the floor; fewer are above `high`.
-    let mut high = largest::<S, E>(simd, numbers).place();
     let mut low = E::Lane::NEG_INFINITY.place() - 1;
+    let mut high = E::Lane::from_f64(f64::INFINITY).place();
+    let mut next = guess.value.place();
+    // The last place, and the logarithm of how many were above it.
+    let mut last = None;
     if let Some(floor) = floor {
-        if high <= floor.place() || count_above::<S, E>(simd, numbers, floor) <= k + slack {
-            return above(floor);
+        let count = count_above::<S, E>(simd, numbers, floor);
+        if count <= k + slack {
+            return Bound { value: floor, ties: false };
         }
         low = floor.place();
+        let log = (count as f64).ln();
+        next = guess.reckoned(low, log - wanted).unwrap_or(low.saturating_add(stride));
+        last = Some((low, log));
+    } else if guess.value == E::Lane::NEG_INFINITY {
+        high = largest::<S, E>(simd, numbers).place();
+        next = high.saturating_sub(stride);
+        // None are above it, one is not below: between them.
+        last = Some((high, -std::f64::consts::LN_2));
     }
-    let mut next = guess.place();
-    let mut stride = E::Lane::STRIDE;
+    let mut counts = 0;
     while high - low > 1 {
         // Away from the guess in longer and longer strides, until it lies between them.
         let middle = if low < next && next < high { next } else { low + (high - low) / 2 };
         let value = E::Lane::at_place(middle);
         let count = count_above::<S, E>(simd, numbers, value);
+        let log = (count as f64).ln();
+        if let Some((place, before)) = last
+            && count > 0
+            && before != log
+        {
+            guess.fall = (middle as f64 - place as f64) / (before - log);
+        }
         if count < k {
             high = middle;
             next = middle.saturating_sub(stride);
         } else if count <= k + slack {
-            return above(value);
+            guess.value = value;
+            return Bound { value, ties: false };
         } else {
             low = middle;
             next = middle.saturating_add(stride);
         }
+        if count > 0 {
+            last = Some((middle, log));
+            if counts < RECKONED {
+                next = guess.reckoned(middle, log - wanted).unwrap_or(next);
+            }
+        }
+        counts += 1;
         stride = stride.saturating_mul(4);
     }
-    Bound { value: E::Lane::at_place(high), ties: true }
+    guess.value = E::Lane::at_place(high);
+    Bound { value: guess.value, ties: true }
 }
 
 /// How many numbers are above `value`.

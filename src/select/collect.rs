@@ -3,12 +3,12 @@
 use super::bound::{Bound, of_steps};
 use super::packed::Packed;
 use super::sketch::{LONG, MAXIMA, SHORT};
-use super::{PackedOf, Span};
-use crate::element::{Element, Real, Vector};
+use super::{Own, PackedOf, Span};
+use crate::element::{Element, Vector};
 use crate::simd::{Kernel, Lanes, Simd, ahead};
 
 /// Up to so many groups of a step are looked at one by one.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// Lines that are asked for ahead of the group that is looked at. Of a row that has just come
 /// from memory one line in a hundred has left the second-level cache again, and whoever waits
@@ -170,18 +170,8 @@ impl<E: Element> Collect<'_, E> {
             if let Some(group) = coming.next() {
                 request(group);
             }
-            let bytes = bytes_of(group);
-            let mut above = 0_u32;
-            for i in 0..STEP {
-                let x = E::widen(&bytes[i * E::PAIR * E::SIZE..][..E::SIZE]);
-                above |= u32::from(x > bound) << i;
-            }
-            while above != 0 {
-                let at = above.trailing_zeros() as usize * E::PAIR;
-                let x = E::widen(&bytes[at * E::SIZE..][..E::SIZE]);
-                self.found.push(PackedOf::<E>::new(x, (span.start + group + at) as u32));
-                above &= above - 1;
-            }
+            let start = span.start + group;
+            take_group::<E, STEP>(bytes_of(group), start, bound, self.found);
         }
     }
 
@@ -239,6 +229,30 @@ impl<E: Element> Collect<'_, E> {
     }
 }
 
+/// Takes from a group of `STEP` logits what is above `bound`; `bytes` begin with the first,
+/// whose index is `start`.
+#[inline(always)]
+pub(super) fn take_group<E: Element, const STEP: usize>(
+    bytes: &[u8],
+    start: usize,
+    bound: E::Lane,
+    found: &mut Vec<PackedOf<E>>,
+) {
+    // Then no index needs a check.
+    let bytes = &bytes[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
+    let mut above = 0_u32;
+    for i in 0..STEP {
+        let x = E::widen(&bytes[i * E::PAIR * E::SIZE..][..E::SIZE]);
+        above |= u32::from(x > bound) << i;
+    }
+    while above != 0 {
+        let at = above.trailing_zeros() as usize * E::PAIR;
+        let x = E::widen(&bytes[at * E::SIZE..][..E::SIZE]);
+        found.push(PackedOf::<E>::new(x, (start + at) as u32));
+        above &= above - 1;
+    }
+}
+
 /// Has room for so many places, and for those that are listed at a time.
 #[inline(always)]
 fn reserve(places: &mut Vec<u32>, count: usize) {
@@ -248,11 +262,9 @@ fn reserve(places: &mut Vec<u32>, count: usize) {
     }
 }
 
-type Own<E> = <<E as Element>::Lane as Real>::Own;
-
 /// Bits of both registers of a pair in the order of memory.
 #[inline(always)]
-fn in_order<S: Simd, E: Element>(first: u32, second: u32) -> u32 {
+pub(super) fn in_order<S: Simd, E: Element>(first: u32, second: u32) -> u32 {
     if E::INTERLEAVED {
         spread(first) | spread(second) << 1
     } else {

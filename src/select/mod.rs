@@ -4,13 +4,17 @@
 //! nothing here heeds it: whoever asks must know of it from elsewhere.
 //!
 //! # Method
-//! While a row is read, [`sketch`] keeps the lane-wise maxima of groups of logits: one
+//! While a row is read, [`sketch()`] keeps the lane-wise maxima of groups of logits: one
 //! `max` operation on a register. If `k` groups have a maximum above some value, then at
 //! least `k` logits are above it, so a value that is exceeded by few more than `k` of
 //! the maxima is a proved lower bound that few logits exceed. [`bound`] finds one by
 //! bisection on the order of the numbers, counting a register at a time. [`collect`]
 //! reads the groups again that exceed it, from the cache: about `k` of them. [`order`]
 //! sorts what it finds.
+//!
+//! Of hundreds of logits and more those groups are most of the row. Row after row they are
+//! caught at the first reading instead, above a value that the rows before make likely:
+//! [`net`].
 //!
 //! A row is read in spans. What a span has shown to be too small is out of question in
 //! the next ones from the start. Whatever the row, a span's cost is bounded:
@@ -38,6 +42,7 @@
 mod bound;
 mod collect;
 mod more;
+mod net;
 mod order;
 pub(crate) mod packed;
 pub(crate) mod sketch;
@@ -48,16 +53,20 @@ mod tests;
 pub(crate) use more::More;
 pub(crate) use span::Span;
 
+use bound::Guess;
 use collect::{Collect, Hit};
+use net::Net;
 use packed::Packed;
-use sketch::Maxima;
+use sketch::{Maxima, SHORT, sketch};
 
 use crate::element::{Element, Real};
+use crate::simd::{Kernel, Simd};
 
 /// A logit of this type with its index.
 type PackedOf<E> = <<E as Element>::Lane as Real>::Packed;
 
-use crate::simd::{Kernel, Simd};
+/// The element type of registers of this one's logits.
+type Own<E> = <<E as Element>::Lane as Real>::Own;
 
 /// The search for the `k` largest logits of a row, span by span.
 #[derive(Clone, Debug)]
@@ -69,8 +78,9 @@ pub(crate) struct Selection<R: Real> {
     found: Vec<R::Packed>,
     /// Logits that come later and are not above this one can't be among the `k`.
     floor: Option<R>,
-    /// A bound of the last row, near which that of a similar row lies.
-    guess: R,
+    /// From the last row, for one that is like it.
+    guess: Guess<R>,
+    net: Net<R>,
     /// Of the row, as far as it can be read again.
     maxima: Maxima,
     scratch: Vec<u8>,
@@ -90,7 +100,8 @@ impl<R: Real> Selection<R> {
             step: sketch::step_for(0),
             found: Vec::new(),
             floor: None,
-            guess: R::NEG_INFINITY,
+            guess: Guess::NONE,
+            net: Net::new(),
             maxima: Maxima::default(),
             scratch: Vec::new(),
             hits: Vec::new(),
@@ -108,12 +119,38 @@ impl<R: Real> Selection<R> {
         self.found.clear();
         self.floor = None;
         self.maxima.clear();
+        self.net.restart();
     }
 
-    /// How [`sketch`] is to look at the span that is being read: the length of a group,
-    /// and where the maxima go.
-    pub(crate) fn sketching(&mut self) -> (usize, &mut Maxima) {
-        (self.step, &mut self.maxima)
+    /// Looks at the next block of a span, `start` the index of its first logit. With `FIRST`
+    /// it comes from memory, and the result tells whether it may hold NaN: see [`sketch()`].
+    #[inline(always)]
+    pub(crate) fn look<S: Simd, E: Element<Lane = R>, const FIRST: bool>(
+        &mut self,
+        simd: S,
+        block: &[u8],
+        start: usize,
+    ) -> bool {
+        let Self { k, step, maxima, net, .. } = self;
+        if !net.is_cast() {
+            let doubt = sketch::<S, E, FIRST>(simd, block, *step, maxima);
+            if *step == SHORT {
+                net.cast::<S, E>(simd, *k, maxima.bytes());
+            }
+            return doubt;
+        }
+        let mut doubt = false;
+        let steps = block.chunks(SHORT * E::PAIR * E::SIZE);
+        for (step, start) in steps.zip((start..).step_by(SHORT * E::PAIR)) {
+            doubt |= sketch::<S, E, FIRST>(simd, step, SHORT, maxima);
+            net.catch::<S, E>(simd, step, start, maxima.last());
+        }
+        doubt
+    }
+
+    /// Says that the row comes in spans too short for as many logits as are wanted.
+    pub(crate) fn expect_short_spans(&mut self) {
+        self.net.hold();
     }
 
     /// Says that the spans settled can't be read again.
@@ -149,14 +186,30 @@ impl<R: Real> Selection<R> {
     /// Drops what is not among the `k` largest found, if that is so much that it would be in
     /// the way.
     fn shrink(&mut self, k: usize) {
-        if self.found.len() > k + k / 4 + 64 {
+        if self.found.len() > k + k / 2 + 64 {
             self.found.select_nth_unstable(k - 1);
             self.found.truncate(k);
         }
     }
 }
 
-/// Takes from a span, which has been [sketched](sketch), what may be among the largest.
+/// [`Selection::look`] at a block that has been read before.
+pub(crate) struct LookAgain<'a, E: Element> {
+    pub(crate) selection: &'a mut Selection<E::Lane>,
+    pub(crate) block: &'a [u8],
+    pub(crate) start: usize,
+}
+
+impl<E: Element> Kernel for LookAgain<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.selection.look::<S, E, false>(simd, self.block, self.start);
+    }
+}
+
+/// Takes from a span that has been looked at what may be among the largest.
 pub(crate) struct Settle<'a, E: Element> {
     pub(crate) selection: &'a mut Selection<E::Lane>,
     pub(crate) span: Span<'a>,
@@ -166,19 +219,47 @@ impl<E: Element> Kernel for Settle<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(mut self, simd: S) {
+        let before = self.selection.found.len();
+        self.selection.found.reserve(self.selection.k.min(self.span.len));
+        let bound = match self.hauled(simd) {
+            Some(threshold) => threshold,
+            None => self.collected(simd),
+        };
         let selection = self.selection;
+        selection.maxima.begin_span();
+        // All found in this span reach the bound.
+        if selection.found.len() - before >= selection.k {
+            selection.floor = Some(bound);
+        }
+        selection.shrink(selection.k);
+    }
+}
+
+impl<E: Element> Settle<'_, E> {
+    /// What was caught while the span was read, if that is enough.
+    #[inline(always)]
+    fn hauled<S: Simd>(&mut self, simd: S) -> Option<E::Lane> {
+        let Selection { k, floor, maxima, net, found, .. } = &mut *self.selection;
+        net.haul::<S, E>(simd, &self.span, maxima.bytes(), *k, *floor, found)
+    }
+
+    /// What a bound of the span leaves of it.
+    #[inline(always)]
+    fn collected<S: Simd>(&mut self, simd: S) -> E::Lane {
+        let (span, selection) = (&self.span, &mut *self.selection);
         let before = selection.found.len();
-        selection.found.reserve(selection.k.min(self.span.len));
-        let (span, k, floor) = (&self.span, selection.k, selection.floor);
-        let step = selection.step;
+        let (k, step, floor) = (selection.k, selection.step, selection.floor);
         let mut group = (k >= bound::MANY && floor.is_none()).then_some(step);
-        let bound = loop {
-            let search = bound::Search { k, group, floor, guess: selection.guess };
+        loop {
+            let search = bound::Search { k, group, floor };
             let (maxima, scratch) = (selection.maxima.bytes(), &mut selection.scratch);
-            let bound = bound::of_span::<S, E>(simd, span, maxima, scratch, search);
+            let mut guess = selection.guess;
+            let bound =
+                bound::of_span::<S, E>(simd, span, maxima, scratch, search, &mut guess);
             if floor.is_none() {
-                selection.guess = bound.value;
+                selection.guess = guess;
+                selection.net.learn(bound.value.to_f64(), k, guess.fall());
             }
             let bound = Collect::<E> {
                 span,
@@ -194,17 +275,11 @@ impl<E: Element> Kernel for Settle<'_, E> {
             }
             .run(simd);
             if group.is_none() || selection.found.len() - before >= k.min(span.len) {
-                break bound;
+                return bound.value;
             }
             selection.found.truncate(before);
             group = None;
-        };
-        selection.maxima.begin_span();
-        // All found in this span reach the bound.
-        if selection.found.len() - before >= selection.k {
-            selection.floor = Some(bound.value);
         }
-        selection.shrink(selection.k);
     }
 }
 
@@ -224,6 +299,9 @@ impl<R: Real> Kernel for Finish<'_, R> {
         selection.shrink(selection.k);
         order::sort(&mut selection.found, &mut selection.spare);
         selection.found.truncate(selection.k);
+        if let Some(last) = selection.found.get(selection.k - 1) {
+            selection.net.learn_from_haul(last.value().to_f64(), selection.k);
+        }
         if self.by_index {
             selection.found.sort_unstable_by_key(|packed| packed.index());
         }

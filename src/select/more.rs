@@ -25,6 +25,7 @@ impl<E: Element> Kernel for More<'_, E> {
         selection.found.clear();
         (selection.k, selection.floor) = (k, None);
         selection.maxima.join_spans();
+        selection.net.lift();
         Settle::<E> { selection: &mut *selection, span: row }.run(simd);
         if let Some(&last) = known.last() {
             drop_known(&mut selection.found, last);

@@ -1,7 +1,7 @@
 //! Maxima of groups of logits: the first pass over them.
 
 use crate::element::{Element, Real, Vector};
-use crate::simd::{Kernel, Lanes, Simd, ahead};
+use crate::simd::{Lanes, Simd, ahead};
 
 /// Logits of a group, one of each register of as many pairs: fewer mean fewer logits to
 /// be looked at again, more mean fewer maxima to be searched. Up to 200 logits wanted
@@ -50,6 +50,11 @@ impl Maxima {
         &self.room[self.begin..self.len]
     }
 
+    /// Those of the last step.
+    pub(crate) fn last(&self) -> &[u8] {
+        &self.room[self.len - MAXIMA..self.len]
+    }
+
     /// Room for those of some more steps, all of which are to be written.
     #[inline(always)]
     fn more(&mut self, steps: usize) -> &mut [u8] {
@@ -95,21 +100,4 @@ pub(crate) fn sketch<S: Simd, E: Element, const FIRST: bool>(
         <E::Lane as Real>::Own::store_pair(simd, max, out);
     }
     FIRST && sum.any_nan()
-}
-
-/// [`sketch`] of a block that has been read before.
-pub(crate) struct SketchAgain<'a, E> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) step: usize,
-    pub(crate) maxima: &'a mut Maxima,
-    pub(crate) element: std::marker::PhantomData<E>,
-}
-
-impl<E: Element> Kernel for SketchAgain<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        sketch::<S, E, false>(simd, self.bytes, self.step, self.maxima);
-    }
 }

@@ -179,6 +179,80 @@ fn selects_what_a_sort_does_f64() {
     selects_what_a_sort_does::<Float64>();
 }
 
+/// Rows one after another, like each other or not: what is caught as a row is read is guessed
+/// from those before it. Whether they are to be caught.
+fn rows_on_end(len: usize) -> Vec<(&'static str, Option<bool>, Vec<f64>)> {
+    let mut random = Random(len as u64);
+    let mut normal = |mean: f64, spread: f64| -> Vec<f64> {
+        (0..len).map(|_| mean + spread * random.normal()).collect()
+    };
+    let none = f64::NEG_INFINITY;
+    let plain = normal(0.0, 2.0);
+    let changed = |change: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
+        plain.iter().enumerate().map(|(i, &x)| change(i, x)).collect()
+    };
+    let (caught, not) = (Some(true), Some(false));
+    vec![
+        ("first", not, normal(0.0, 2.0)),
+        ("like it", caught, normal(0.0, 2.0)),
+        ("moved", caught, normal(5.0, 2.0)),
+        ("plain", caught, plain.clone()),
+        ("masked", caught, changed(&|i, x| if i % 9 == 8 { none } else { x })),
+        ("masked before", not, changed(&|i, x| if i < 300 { none } else { x })),
+        ("infinite", not, changed(&|i, x| if i == 77 { f64::INFINITY } else { x })),
+        ("many above", not, changed(&|i, x| if i < 9000 { x } else { x + 9.0 })),
+        ("few above", not, changed(&|i, x| if i < 9000 { x } else { x - 9.0 })),
+        ("after them", None, normal(1.0, 2.0)),
+        ("equal", None, vec![1.5; len]),
+        ("two values", None, changed(&|_, x| x.signum())),
+        ("few again", None, changed(&|i, x| if i < 9000 { x + 9.0 } else { x })),
+        ("moved far", None, normal(-900.0, 2.0)),
+        ("plain again", None, plain.clone()),
+    ]
+}
+
+fn rows_on_end_are_searched_alike<E: Encode>() {
+    // Of two chunks, too.
+    for len in [40_000, CHUNK + 20_001] {
+        let rows: Vec<_> = rows_on_end(len)
+            .into_iter()
+            .map(|(name, is_caught, values)| (name, is_caught, encoded::<E>(&values)))
+            .collect();
+        for isa in sets() {
+            for k in [201, 1000, 3000] {
+                for plan in [Plan::Largest, Plan::Varentropy] {
+                    let (mut searches, mut scratch) = (Vec::new(), Vec::new());
+                    for (name, is_caught, bytes) in &rows {
+                        let row = rows_of::<E>(bytes, len);
+                        let found =
+                            select::<E>(isa, plan, &row, k, &mut searches, &mut scratch);
+                        let expected = expected::<E>(bytes, k);
+                        let about = format!("{isa:?} {} {name} {len}: {k}", E::NAME);
+                        assert!(found[0] == expected, "{about}");
+                        let caught = searches[0].selection.net.is_cast();
+                        assert!(is_caught.is_none_or(|is| is == caught), "{about}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_on_end_are_searched_alike_f32() {
+    rows_on_end_are_searched_alike::<Float32>();
+}
+
+#[test]
+fn rows_on_end_are_searched_alike_bf16() {
+    rows_on_end_are_searched_alike::<BFloat16>();
+}
+
+#[test]
+fn rows_on_end_are_searched_alike_f64() {
+    rows_on_end_are_searched_alike::<Float64>();
+}
+
 /// Rows that lie across each other are gathered, and searched in other spans.
 #[test]
 fn gathered_rows_are_searched_alike() {
