@@ -37,7 +37,7 @@ pub(crate) struct Search<R> {
 pub(crate) struct Guess<R> {
     /// Near this one; -inf if there is none.
     pub(crate) value: R,
-    /// So many places above a number those that are above shrink to one in e; 0 if that is not
+    /// So many places above a number those that are above shrink to half; 0 if that is not
     /// known.
     fall: f64,
 }
@@ -46,14 +46,14 @@ impl<R: Real> Guess<R> {
     /// That there is none.
     pub(crate) const NONE: Self = Self { value: R::NEG_INFINITY, fall: 0.0 };
 
-    /// So far below the value those above it are e times as many; 0 if that is not known.
+    /// So far below the value those above it are twice as many; 0 if that is not known.
     pub(crate) fn fall(&self) -> f64 {
         let below = self.value.place().saturating_sub(self.fall as u64);
         self.value.to_f64() - R::at_place(below).to_f64()
     }
 
-    /// The place with the wanted number above, by one with more, `excess` the logarithm of how
-    /// many times as many; `None` if nothing is known of how they fall.
+    /// The place with the wanted number above, by one with more, `excess` the binary logarithm of
+    /// how many times as many; `None` if nothing is known of how they fall.
     #[inline(always)]
     fn reckoned(&self, place: u64, excess: f64) -> Option<u64> {
         (self.fall > 0.0).then_some((place as f64 + self.fall * excess) as u64)
@@ -162,13 +162,13 @@ fn bisect<S: Simd, E: Element>(
 ) -> Bound<E::Lane> {
     let Search { k, floor, .. } = search;
     let slack = if k < MANY { k / 8 + 4 } else { k / 32 };
-    let wanted = (k as f64 + slack as f64 / 2.0).ln();
+    let wanted = log2(k + slack / 2);
     let mut stride = E::Lane::STRIDE;
     // At least `k` are above place `low`, or that is the floor; fewer are above `high`.
     let mut low = E::Lane::NEG_INFINITY.place() - 1;
     let mut high = E::Lane::from_f64(f64::INFINITY).place();
     let mut next = guess.value.place();
-    // The last place, and the logarithm of how many were above it.
+    // The last place, and the binary logarithm of how many were above it.
     let mut last = None;
     if let Some(floor) = floor {
         let count = count_above::<S, E>(simd, numbers, floor);
@@ -176,14 +176,14 @@ fn bisect<S: Simd, E: Element>(
             return Bound { value: floor, ties: false };
         }
         low = floor.place();
-        let log = (count as f64).ln();
+        let log = log2(count);
         next = guess.reckoned(low, log - wanted).unwrap_or(low.saturating_add(stride));
         last = Some((low, log));
     } else if guess.value == E::Lane::NEG_INFINITY {
         high = largest::<S, E>(simd, numbers).place();
         next = high.saturating_sub(stride);
         // None are above it, one is not below: between them.
-        last = Some((high, -std::f64::consts::LN_2));
+        last = Some((high, -1.0));
     }
     let mut counts = 0;
     while high - low > 1 {
@@ -191,7 +191,7 @@ fn bisect<S: Simd, E: Element>(
         let middle = if low < next && next < high { next } else { low + (high - low) / 2 };
         let value = E::Lane::at_place(middle);
         let count = count_above::<S, E>(simd, numbers, value);
-        let log = (count as f64).ln();
+        let log = log2(count);
         if let Some((place, before)) = last
             && count > 0
             && before != log
@@ -219,6 +219,21 @@ fn bisect<S: Simd, E: Element>(
     }
     guess.value = E::Lane::at_place(high);
     Bound { value: guess.value, ties: true }
+}
+
+/// The binary logarithm, to a hundredth; something low for 0.
+///
+/// That of the standard library looks into tables, which a row that goes through the cache
+/// puts out of it: to wait for them behind the requests for the next row took a microsecond,
+/// one fortieth of the time of a small selection.
+#[inline(always)]
+pub(super) fn log2(count: usize) -> f64 {
+    const DIGITS: u32 = f64::MANTISSA_DIGITS - 1;
+    let bits = (count as f64).to_bits();
+    let one = 1.0_f64.to_bits();
+    let exponent = (bits >> DIGITS) as f64 - (one >> DIGITS) as f64;
+    let m = f64::from_bits(bits & ((1 << DIGITS) - 1) | one);
+    exponent + (2.0 - m / 3.0) * m - 5.0 / 3.0
 }
 
 /// How many numbers are above `value`.

@@ -13,6 +13,7 @@
 //! Nothing depends on the guess but time: with fewer than `k` caught the row is searched as
 //! any other. Where that comes of two rows on end the net is cast now and then only.
 
+use super::bound::log2;
 use super::collect::{FEW, in_order, take_group};
 use super::packed::Packed;
 use super::sketch::{MAXIMA, SHORT};
@@ -30,11 +31,11 @@ const REST: u8 = 16;
 /// A threshold, what is above it, and what is known of where to set it.
 #[derive(Clone, Debug)]
 pub(crate) struct Net<R: Real> {
-    /// How far above the level so many logits are exceeded, as a logarithm; NaN until a row
-    /// has told.
+    /// How far above the level the value is that so many logits exceed (their binary
+    /// logarithm); NaN until a row has told.
     offset: f64,
     log_count: f64,
-    /// So far above a value those that are above shrink to one in e.
+    /// So far above a value those that are above shrink to half.
     fall: f64,
     /// Rows on end from which too little was caught, or too much.
     failures: u8,
@@ -126,7 +127,7 @@ impl<R: Real> Net<R> {
         }
         self.level = sum.sum() / (TELLING / SHORT) as f64;
         let aim = aim(k);
-        let above = self.offset + self.fall * (self.log_count - (aim as f64).ln());
+        let above = self.offset + self.fall * (self.log_count - log2(aim));
         let threshold = self.level + above;
         if threshold.is_finite() && self.rest == 0 {
             self.threshold = Some(R::from_f64(threshold));
@@ -226,8 +227,8 @@ impl<R: Real> Net<R> {
         if !is_known {
             return;
         }
-        let log_count = (aim(k) as f64).ln();
-        let offset = value - self.level - fall * (log_count - (k as f64).ln());
+        let log_count = log2(aim(k));
+        let offset = value - self.level - fall * (log_count - log2(k));
         // Half of it is the row's own.
         let before = self.offset + self.fall * (self.log_count - log_count);
         self.offset = if before.is_finite() { (before + offset) / 2.0 } else { offset };
@@ -237,7 +238,7 @@ impl<R: Real> Net<R> {
     /// Learns from the `k`-th largest logit of a row what was caught in its first span.
     pub(crate) fn learn_from_haul(&mut self, value: f64, k: usize) {
         if let Some((threshold, count)) = self.haul.take() {
-            let fewer = (count as f64 / k as f64).ln();
+            let fewer = log2(count) - log2(k);
             // From few more than those wanted there is nothing to learn of how they fall.
             let fall =
                 if fewer > 0.1 { (value - threshold.to_f64()) / fewer } else { self.fall };

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayViewD, Ix3};
 
 use super::packed::{Ordered, Packed};
-use super::{Finish, More, order};
+use super::{Finish, More, bound, order};
 use crate::element::{BFloat16, Element, Float16, Float32, Float64, Real};
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
 use crate::row::part::Part;
@@ -288,6 +288,16 @@ fn gathered_rows_are_searched_alike() {
             }
         }
     }
+}
+
+#[test]
+fn rough_logarithms() {
+    for count in (1..5000).chain([CHUNK, 1 << 30]) {
+        let exact = (count as f64).log2();
+        assert!((bound::log2(count) - exact).abs() < 0.01, "{count}");
+        assert!(bound::log2(count) < bound::log2(count + 1), "{count}");
+    }
+    assert!(bound::log2(0) < bound::log2(1));
 }
 
 #[test]
