@@ -1,6 +1,7 @@
 """Every kind of array that is accepted gives the right numbers in place; every other, its error."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,14 +69,20 @@ def test_layouts_are_read_in_place(module: Any, dtype: np.dtype[Any], layout: st
 
 
 # What stands beside five rows, in any layout that one axis can have.
-BESIDE = {
-    "targets": ("rank", np.array([3, 36, 0, 7, 7])),
-    "several targets": ("log_prob", np.arange(15).reshape(5, 3)),
-    "ids of a loss": ("cross_entropy", np.array([3, 36, 0, 7, 7])),
-    "temperature": ("entropy", np.array([0.5, 1.0, 2.0, 3.0, 0.1])),
-    "weight": ("cross_entropy", np.linspace(0.5, 2.0, 37)),
-    "top_p": ("top_p_filter", np.array([0.5, 0.9, 1.0, 0.1, 0.3])),
-    "seed": ("sample", np.arange(5, dtype=np.uint64)),
+BESIDE: dict[str, tuple[Callable[..., Any], np.ndarray[Any, Any]]] = {
+    "targets": (lambda m, x, given: m.rank(x, given), np.array([3, 36, 0, 7, 7])),
+    "several targets": (lambda m, x, given: m.log_prob(x, given), np.arange(15).reshape(5, 3)),
+    "ids of a loss": (lambda m, x, given: m.cross_entropy(x, given), np.array([3, 36, 0, 7, 7])),
+    "temperature": (
+        lambda m, x, given: m.entropy(x, temperature=given),
+        np.array([0.5, 1.0, 2.0, 3.0, 0.1]),
+    ),
+    "weight": (
+        lambda m, x, given: m.cross_entropy(x, np.arange(5), weight=given),
+        np.linspace(0.5, 2.0, 37),
+    ),
+    "top_p": (lambda m, x, given: m.top_p_filter(x, given), np.array([0.5, 0.9, 1.0, 0.1, 0.3])),
+    "seed": (lambda m, x, given: m.sample(x, seed=given), np.arange(5, dtype=np.uint64)),
 }
 
 
@@ -83,17 +90,10 @@ BESIDE = {
 @pytest.mark.parametrize("layout", ["misaligned", "byte-swapped", "every other token", "fortran"])
 @pytest.mark.parametrize("what", BESIDE)
 def test_layouts_of_what_stands_beside_logits(module: Any, what: str, layout: str) -> None:
-    name, values = BESIDE[what]
+    call, values = BESIDE[what]
     logits = logits_of(np.dtype(np.float32))
-
-    def call(given: np.ndarray[Any, Any]) -> Any:
-        if what in ("temperature", "seed"):
-            return getattr(module, name)(logits, **{what: given})
-        if what == "weight":
-            return module.cross_entropy(logits, np.arange(5), weight=given)
-        return getattr(module, name)(logits, given)
-
-    np.testing.assert_array_equal(call(LAYOUTS[layout](values)), call(values))
+    found = call(module, logits, LAYOUTS[layout](values))
+    np.testing.assert_array_equal(found, call(module, logits, values))
 
 
 @both
