@@ -72,14 +72,9 @@ impl<E: Element> Kernel for Collect<'_, E> {
                 }
                 continue;
             }
-            // All of it, without a branch on what it holds.
             reserve(self.places, listed + step.len() / E::SIZE);
-            let pairs = step.chunks_exact(E::PAIR * E::SIZE);
-            for (pair, start) in pairs.zip((start as u32..).step_by(E::PAIR)) {
-                let [x0, x1] = E::load_pair(simd, pair);
-                let bits = in_order::<S, E>(x0.bits_gt(bound), x1.bits_gt(bound));
-                listed += simd.places(bits, start, &mut self.places[listed..]);
-            }
+            let places = &mut self.places[listed..];
+            listed += list_above::<S, E>(simd, step, start, bound, places);
             // While the logits are still near.
             if listed >= AT_ONCE {
                 self.take(listed);
@@ -217,15 +212,46 @@ impl<E: Element> Collect<'_, E> {
         for (places, bytes, start) in
             [(&places[..split], blocks, start), (&places[split..], last, behind)]
         {
-            // In a loop of this function: what collections have for it would be compiled
-            // without the instruction set.
-            let begin = self.found.len();
-            self.found.resize(begin + places.len(), PackedOf::<E>::default());
-            for (own, &place) in self.found[begin..].iter_mut().zip(places) {
-                let at = (place as usize - start) * E::SIZE;
-                *own = PackedOf::<E>::new(E::widen(&bytes[at..at + E::SIZE]), place);
-            }
+            take_places::<E>(bytes, start, places, self.found);
         }
+    }
+}
+
+/// Lists the places of what is above `bound` among some logits, `start` that of the first,
+/// without a branch on what they are; how many those are.
+#[inline(always)]
+pub(super) fn list_above<S: Simd, E: Element>(
+    simd: S,
+    logits: &[u8],
+    start: usize,
+    bound: Vector<E, S>,
+    places: &mut [u32],
+) -> usize {
+    let mut listed = 0;
+    let pairs = logits.chunks_exact(E::PAIR * E::SIZE);
+    for (pair, start) in pairs.zip((start as u32..).step_by(E::PAIR)) {
+        let [x0, x1] = E::load_pair(simd, pair);
+        let bits = in_order::<S, E>(x0.bits_gt(bound), x1.bits_gt(bound));
+        listed += simd.places(bits, start, &mut places[listed..]);
+    }
+    listed
+}
+
+/// Takes the logits at these places, `start` that of the first of `logits`.
+#[inline(always)]
+pub(super) fn take_places<E: Element>(
+    logits: &[u8],
+    start: usize,
+    places: &[u32],
+    found: &mut Vec<PackedOf<E>>,
+) {
+    // In a loop of this function: what collections have for it would be compiled without the
+    // instruction set.
+    let begin = found.len();
+    found.resize(begin + places.len(), PackedOf::<E>::default());
+    for (own, &place) in found[begin..].iter_mut().zip(places) {
+        let at = (place as usize - start) * E::SIZE;
+        *own = PackedOf::<E>::new(E::widen(&logits[at..at + E::SIZE]), place);
     }
 }
 

@@ -14,10 +14,9 @@
 //! any other. Where that comes of two rows on end the net is cast now and then only.
 
 use super::bound::log2;
-use super::collect::{FEW, in_order, take_group};
-use super::packed::Packed;
+use super::collect::{FEW, in_order, list_above, take_group, take_places};
 use super::sketch::{MAXIMA, SHORT};
-use super::{Own, PackedOf, Span};
+use super::{Own, Span};
 use crate::element::{Element, Real, Vector};
 use crate::simd::{Lanes, Simd};
 
@@ -167,24 +166,12 @@ impl<R: Real> Net<R> {
             }
             return;
         }
-        // All of it, without a branch on what it holds.
-        let mut listed = 0;
-        let pairs = step.chunks_exact(E::PAIR * E::SIZE);
-        for (pair, at) in pairs.zip((start as u32..).step_by(E::PAIR)) {
-            let [x0, x1] = E::load_pair(simd, pair);
-            let bits = in_order::<S, E>(x0.bits_gt(threshold), x1.bits_gt(threshold));
-            listed += simd.places(bits, at, &mut self.places[listed..]);
-        }
-        let before = self.caught.len();
-        if before + listed > self.most {
+        let listed = list_above::<S, E>(simd, step, start, threshold, &mut self.places);
+        if self.caught.len() + listed > self.most {
             self.miss();
             return;
         }
-        self.caught.resize(before + listed, PackedOf::<E>::default());
-        for (own, &place) in self.caught[before..].iter_mut().zip(&self.places) {
-            let at = (place as usize - start) * E::SIZE;
-            *own = PackedOf::<E>::new(E::widen(&step[at..at + E::SIZE]), place);
-        }
+        take_places::<E>(step, start, &self.places[..listed], &mut self.caught);
     }
 
     /// Moves what was caught in a span to `found`, and tells the threshold, if that is all
