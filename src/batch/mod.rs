@@ -196,6 +196,7 @@ impl<'a> Batch<'a> {
             for first_row in (first..end).step_by(group) {
                 let rows = group.min(end - first_row);
                 reader.open::<E>(first_row, rows, workspace);
+                top.ask(lane_size);
                 for start in (0..self.rows.vocab()).step_by(CHUNK) {
                     reader.read(first_row, start, workspace);
                     reader.merge(first_row, workspace);

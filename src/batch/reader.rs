@@ -92,7 +92,9 @@ impl Reader<'_> {
         }
         if self.top_k > 0 {
             workspace.searches.resize_with(rows, Search::new);
-            workspace.searches.iter_mut().for_each(|search| search.restart(self.top_k));
+            let len = self.batch.rows.vocab();
+            let searches = workspace.searches.iter_mut();
+            searches.for_each(|search| search.restart(self.top_k, len));
         }
         workspace.thresholds.clear();
         workspace.greater.clear();

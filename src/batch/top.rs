@@ -8,6 +8,7 @@ use crate::element::Real;
 use crate::error::Error;
 use crate::row::part::Part;
 use crate::row::topk::LogProbs;
+use crate::simd::ahead::{self, CACHE_LINE};
 
 /// Places for the `k` largest logits of some rows, one row behind the other.
 #[derive(Debug, Default)]
@@ -63,6 +64,20 @@ impl<'a> Top<'a> {
                 .split_off_mut(..bytes.min(self.log_probs.len()))
                 .unwrap_or_default(),
             ..*self
+        }
+    }
+
+    /// Asks for the places of the next row, which are to be written when it has been read: to
+    /// wait for one takes as long as to read 2000 logits.
+    pub(super) fn ask(&self, size: usize) {
+        let ids = self.ids.get(..self.k).unwrap_or_default();
+        for line in ids.chunks(CACHE_LINE / size_of::<i64>()) {
+            ahead::prefetch_one(line);
+        }
+        for column in [&*self.values, &*self.log_probs] {
+            for line in column.get(..self.k * size).unwrap_or_default().chunks(CACHE_LINE) {
+                ahead::prefetch_one(line);
+            }
         }
     }
 

@@ -42,10 +42,12 @@ use super::moments::{Frame, Room, Sums, bound, moments};
 use super::part::Part;
 use super::scaling::Shifter;
 use super::scan::{count_greater, has_nan, largest, locate};
+use super::sought::Sought;
 use super::tally::Tally;
 use super::totals::Totals;
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::Weigher;
+use crate::select::LanesOfPieces;
 use crate::simd::{Lanes, Simd};
 
 /// State of reading a stretch of a row; `MOMENTS` as in [`moments`].
@@ -65,6 +67,7 @@ pub(crate) struct Accumulator<S: Simd, E: Element, const MOMENTS: u8> {
     reached: bool,
     /// The next block looks for its maximum before anything else.
     cautious: bool,
+    sought: Sought<Vector<E, S>>,
 }
 
 impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
@@ -91,6 +94,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             greater: 0,
             reached: false,
             cautious: true,
+            sought: Sought::none(),
             totals,
         }
     }
@@ -114,9 +118,27 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
         frame.max_weight = bound(self.simd, totals.weight(totals.max));
     }
 
+    /// Has [`Self::lanes`] tell of the logits above this one, in the next block.
+    #[inline(always)]
+    pub(crate) fn seek(&mut self, logit: Option<E::Lane>) {
+        let logit = logit.map(|logit| [logit.to_f64(), self.reference]);
+        if self.sought.seek(logit)
+            && let Some([logit, _]) = logit
+        {
+            self.sought.weigh(self.simd, self.totals.weight(logit));
+        }
+    }
+
+    /// The lanes of the block read last outside of which no logit is above the one that
+    /// is [sought](Self::seek); `None` if that is not known.
+    pub(crate) fn lanes(&self) -> Option<LanesOfPieces> {
+        self.sought.lanes
+    }
+
     /// Reads the next block. With `RANK`, counts the logits above the threshold.
     #[inline(always)]
     pub(crate) fn push<const RANK: bool>(&mut self, block: Block) {
+        self.sought.lanes = None;
         let (len, largest) = if self.cautious {
             if RANK {
                 self.count(block);
@@ -169,6 +191,10 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             if reaching != [None; PIECES] {
                 (sums, reaching) = self.sort_pieces(block);
             }
+        }
+        if block.bytes.len() == BLOCK * E::SIZE && sums_tell_of_large(&self.frame.weigher) {
+            let unclear = reaching.map(|reaching| reaching.is_some());
+            self.sought.find(&self.room.tallies, &unclear);
         }
         self.commit(&sums);
         reaching

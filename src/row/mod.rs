@@ -36,6 +36,7 @@ pub(crate) mod scaling;
 pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod softmax;
+mod sought;
 mod tally;
 pub(crate) mod token_stats;
 pub(crate) mod topk;

@@ -9,7 +9,7 @@ use super::part::Part;
 use super::scan::{count_greater, count_greater_first, has_nan};
 use super::search::Search;
 use crate::element::{Element, Real, Vector};
-use crate::select::Span;
+use crate::select::{LanesOfPieces, Span};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Kernel, Lanes, Simd};
 
@@ -172,11 +172,13 @@ impl<E: Element> Read<'_, E> {
         for at in self.stretch.block_starts() {
             self.stretch.gather::<E>(at);
             for (row, accumulator) in accumulators.iter_mut().enumerate() {
+                let search = self.searches.get(row);
+                accumulator.seek(search.and_then(|search| search.selection.threshold()));
                 accumulator.push::<RANK>(self.stretch.block::<E>(row, at));
                 if count_apart {
                     self.count(simd, row, at, 0..targets);
                 }
-                self.search(simd, row, at);
+                self.search(simd, row, at, accumulator.lanes());
             }
         }
         self.settle(simd);
@@ -200,17 +202,34 @@ impl<E: Element> Read<'_, E> {
         Accumulator::new(simd, temperature, threshold)
     }
 
-    /// Searches a block for the row's largest logits, if they are wanted.
+    /// Searches a block that has been weighed for the row's largest logits, if they are
+    /// wanted. Those above the search's threshold stand in these `lanes`, if that is known.
     #[inline(always)]
-    fn search<S: Simd>(&mut self, simd: S, row: usize, at: usize) {
+    fn search<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        at: usize,
+        lanes: Option<LanesOfPieces>,
+    ) {
+        if self.stretch.contiguous.is_none() {
+            return self.search_gathered(simd, row, at);
+        }
+        let Some(search) = self.searches.get_mut(row) else { return };
+        let block = self.stretch.block::<E>(row, at);
+        if search.selection.threshold().is_some() {
+            search.catch::<S, E>(simd, block, lanes);
+        } else {
+            search.push::<S, E>(simd, block);
+        }
+    }
+
+    /// Searches a block that is in the cache for now.
+    #[inline(always)]
+    fn search_gathered<S: Simd>(&mut self, simd: S, row: usize, at: usize) {
         if let Some(search) = self.searches.get_mut(row) {
-            let (gathered, end) = (self.stretch.contiguous.is_none(), self.stretch.end);
-            let block = self.stretch.block::<E>(row, at);
-            if gathered {
-                search.push_gathered::<S, E>(simd, block, end);
-            } else {
-                search.push::<S, E>(simd, block);
-            }
+            let end = self.stretch.end;
+            search.push_gathered::<S, E>(simd, self.stretch.block::<E>(row, at), end);
         }
     }
 
@@ -235,7 +254,7 @@ impl<E: Element> Read<'_, E> {
                 if self.stretch.contiguous.is_none() {
                     let block = self.stretch.block::<E>(row, at);
                     self.parts[row].nan |= has_nan::<S, E>(simd, block);
-                    self.search(simd, row, at);
+                    self.search_gathered(simd, row, at);
                     continue;
                 }
                 let block = self.stretch.block::<E>(row, at);

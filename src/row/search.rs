@@ -2,7 +2,7 @@
 
 use super::blocks::{BLOCK, Block};
 use crate::element::{Element, Real};
-use crate::select::{LookAgain, Selection, Settle, Span};
+use crate::select::{Catch, LanesOfPieces, LookAgain, Selection, Settle, Span};
 use crate::simd::Simd;
 
 /// Blocks of a row that can't be read where it lies that are kept to be read again: 64
@@ -22,9 +22,9 @@ impl<R: Real> Search<R> {
         Self { selection: Selection::new(), kept: Vec::new() }
     }
 
-    /// Starts with another row, of which `k` logits are wanted.
-    pub(crate) fn restart(&mut self, k: usize) {
-        self.selection.restart(k);
+    /// Starts with another row, of `len` logits, `k` of which are wanted.
+    pub(crate) fn restart(&mut self, k: usize, len: usize) {
+        self.selection.restart(k, len);
         self.kept.clear();
     }
 
@@ -33,6 +33,19 @@ impl<R: Real> Search<R> {
     pub(crate) fn push<S: Simd, E: Element<Lane = R>>(&mut self, simd: S, block: Block) {
         let Block { bytes: block, start } = block;
         simd.apart(LookAgain::<E> { selection: &mut self.selection, block, start });
+    }
+
+    /// Catches in such a block what is above the [threshold](Selection::threshold), in place
+    /// of looking at it; all that is above it stands in these `lanes`, if that is known.
+    #[inline(always)]
+    pub(crate) fn catch<S: Simd, E: Element<Lane = R>>(
+        &mut self,
+        simd: S,
+        block: Block,
+        lanes: Option<LanesOfPieces>,
+    ) {
+        let Block { bytes: block, start } = block;
+        simd.apart(Catch::<E> { selection: &mut self.selection, block, start, lanes });
     }
 
     /// Looks at a block that is in the cache for now; `end` is that of the stretch.

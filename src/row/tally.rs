@@ -57,6 +57,13 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
         self.weight.any_not_lt(bound)
     }
 
+    /// The lanes, as bits, that may hold a logit of a weight with this
+    /// [`bound`](super::moments::bound); of NaN nothing is known.
+    #[inline(always)]
+    pub(super) fn lanes_above(&self, bound: V) -> u16 {
+        self.weight.bits_gt(bound) as u16
+    }
+
     #[inline(always)]
     pub(super) fn add(&mut self, other: &Self) {
         self.weight = self.weight.add(other.weight);

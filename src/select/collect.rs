@@ -255,6 +255,44 @@ pub(super) fn take_places<E: Element>(
     }
 }
 
+/// Which of a group of `STEP` logits are above `bound`, as bits; `bytes` begin with the first.
+#[inline(always)]
+fn above_in_group<E: Element, const STEP: usize>(bytes: &[u8], bound: E::Lane) -> u32 {
+    // Then no index needs a check.
+    let bytes = &bytes[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
+    let mut above = 0_u32;
+    for i in 0..STEP {
+        let x = E::widen(&bytes[i * E::PAIR * E::SIZE..][..E::SIZE]);
+        above |= u32::from(x > bound) << i;
+    }
+    above
+}
+
+/// Takes from some pairs of registers what is above `bound` in one lane of both, `start` the
+/// index of the first logit of all. A lane at a time, not a group: which of its two groups holds
+/// what is above is as good as random.
+#[inline(always)]
+pub(super) fn take_lane<S: Simd, E: Element, const PAIRS: usize>(
+    pairs: &[u8],
+    start: usize,
+    lane: usize,
+    bound: E::Lane,
+    found: &mut Vec<PackedOf<E>>,
+) {
+    let lanes = <Vector<E, S> as Lanes>::LEN;
+    let [first, second] =
+        if E::INTERLEAVED { [2 * lane, 2 * lane + 1] } else { [lane, lanes + lane] };
+    let above_in = |group: usize| above_in_group::<E, PAIRS>(&pairs[group * E::SIZE..], bound);
+    let mut above = above_in(first) | above_in(second) << PAIRS;
+    while above != 0 {
+        let at = above.trailing_zeros() as usize;
+        let at = at % PAIRS * E::PAIR + if at < PAIRS { first } else { second };
+        let x = E::widen(&pairs[at * E::SIZE..][..E::SIZE]);
+        found.push(PackedOf::<E>::new(x, (start + at) as u32));
+        above &= above - 1;
+    }
+}
+
 /// Takes from a group of `STEP` logits what is above `bound`; `bytes` begin with the first,
 /// whose index is `start`.
 #[inline(always)]
@@ -266,11 +304,7 @@ pub(super) fn take_group<E: Element, const STEP: usize>(
 ) {
     // Then no index needs a check.
     let bytes = &bytes[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
-    let mut above = 0_u32;
-    for i in 0..STEP {
-        let x = E::widen(&bytes[i * E::PAIR * E::SIZE..][..E::SIZE]);
-        above |= u32::from(x > bound) << i;
-    }
+    let mut above = above_in_group::<E, STEP>(bytes, bound);
     while above != 0 {
         let at = above.trailing_zeros() as usize * E::PAIR;
         let x = E::widen(&bytes[at * E::SIZE..][..E::SIZE]);

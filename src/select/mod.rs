@@ -14,7 +14,8 @@
 //!
 //! Of hundreds of logits and more those groups are most of the row. Row after row they are
 //! caught at the first reading instead, above a value that the rows before make likely:
-//! [`net`].
+//! [`net`]. So are fewer where the row is long and its logits are weighed, which tells where
+//! they are with no sketch.
 //!
 //! A row is read in spans. What a span has shown to be too small is out of question in
 //! the next ones from the start. Whatever the row, a span's cost is bounded:
@@ -51,6 +52,7 @@ mod span;
 mod tests;
 
 pub(crate) use more::More;
+pub(crate) use net::LanesOfPieces;
 pub(crate) use span::Span;
 
 use bound::Guess;
@@ -74,6 +76,8 @@ pub(crate) struct Selection<R: Real> {
     k: usize,
     /// Logits of a group.
     step: usize,
+    /// Whether what is weighed is caught in a net.
+    catches: bool,
     /// May be among them, of the spans read.
     found: Vec<R::Packed>,
     /// Logits that come later and are not above this one can't be among the `k`.
@@ -98,6 +102,7 @@ impl<R: Real> Selection<R> {
         Self {
             k: 0,
             step: sketch::step_for(0),
+            catches: false,
             found: Vec::new(),
             floor: None,
             guess: Guess::NONE,
@@ -112,10 +117,11 @@ impl<R: Real> Selection<R> {
         }
     }
 
-    /// Starts with another row, of which `k >= 1` logits are wanted.
-    pub(crate) fn restart(&mut self, k: usize) {
+    /// Starts with another row, of `len` logits, `k >= 1` of which are wanted.
+    pub(crate) fn restart(&mut self, k: usize, len: usize) {
         self.k = k;
         self.step = sketch::step_for(k);
+        self.catches = self.step == SHORT || net::pays(k, len);
         self.found.clear();
         self.floor = None;
         self.maxima.clear();
@@ -131,11 +137,13 @@ impl<R: Real> Selection<R> {
         block: &[u8],
         start: usize,
     ) -> bool {
-        let Self { k, step, maxima, net, .. } = self;
-        if !net.is_cast() {
+        let Self { k, step, catches, maxima, net, .. } = self;
+        if net.threshold().is_none() {
             let doubt = sketch::<S, E, FIRST>(simd, block, *step, maxima);
-            if *step == SHORT {
-                net.cast::<S, E>(simd, *k, maxima.bytes());
+            // With no weights to tell where they are it takes longer to catch a few than to read
+            // their groups again.
+            if *catches && (!FIRST || *step == SHORT) {
+                net.cast::<S, E>(simd, *k, *step, maxima.bytes());
             }
             return doubt;
         }
@@ -146,6 +154,12 @@ impl<R: Real> Selection<R> {
             net.catch::<S, E>(simd, step, start, maxima.last());
         }
         doubt
+    }
+
+    /// What is above this may be [caught](Catch) where a block has been weighed, if there is such
+    /// a threshold.
+    pub(crate) fn threshold(&self) -> Option<R> {
+        self.net.threshold()
     }
 
     /// Says that the row comes in spans too short for as many logits as are wanted.
@@ -186,7 +200,7 @@ impl<R: Real> Selection<R> {
     /// Drops what is not among the `k` largest found, if that is so much that it would be in
     /// the way.
     fn shrink(&mut self, k: usize) {
-        if self.found.len() > k + k / 2 + 64 {
+        if self.found.len() > k + k / 2 + 16 {
             self.found.select_nth_unstable(k - 1);
             self.found.truncate(k);
         }
@@ -206,6 +220,26 @@ impl<E: Element> Kernel for LookAgain<'_, E> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         self.selection.look::<S, E, false>(simd, self.block, self.start);
+    }
+}
+
+/// Catches in a block what is above the [threshold](Selection::threshold), in place of
+/// looking at it.
+pub(crate) struct Catch<'a, E: Element> {
+    pub(crate) selection: &'a mut Selection<E::Lane>,
+    pub(crate) block: &'a [u8],
+    pub(crate) start: usize,
+    /// All that is above stands in these, if that is known.
+    pub(crate) lanes: Option<LanesOfPieces>,
+}
+
+impl<E: Element> Kernel for Catch<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { selection, block, start, lanes } = self;
+        selection.net.catch_weighed::<S, E>(simd, block, start, lanes);
     }
 }
 
@@ -248,6 +282,7 @@ impl<E: Element> Settle<'_, E> {
     #[inline(always)]
     fn collected<S: Simd>(&mut self, simd: S) -> E::Lane {
         let (span, selection) = (&self.span, &mut *self.selection);
+        selection.maxima.complete::<S, E>(simd, span, selection.step);
         let before = selection.found.len();
         let (k, step, floor) = (selection.k, selection.step, selection.floor);
         let mut group = (k >= bound::MANY && floor.is_none()).then_some(step);
@@ -259,7 +294,8 @@ impl<E: Element> Settle<'_, E> {
                 bound::of_span::<S, E>(simd, span, maxima, scratch, search, &mut guess);
             if floor.is_none() {
                 selection.guess = guess;
-                selection.net.learn(bound.value.to_f64(), k, guess.fall());
+                let groups = span.len / step;
+                selection.net.learn(bound.value.to_f64(), k, guess.fall(), groups);
             }
             let bound = Collect::<E> {
                 span,

@@ -1,5 +1,6 @@
 //! Maxima of groups of logits: the first pass over them.
 
+use super::Span;
 use crate::element::{Element, Real, Vector};
 use crate::simd::{Lanes, Simd, ahead};
 
@@ -53,6 +54,18 @@ impl Maxima {
     /// Those of the last step.
     pub(crate) fn last(&self) -> &[u8] {
         &self.room[self.len - MAXIMA..self.len]
+    }
+
+    /// Has those of all of the span, some of whose blocks may not have been looked at.
+    #[inline(always)]
+    pub(crate) fn complete<S: Simd, E: Element>(&mut self, simd: S, span: &Span, step: usize) {
+        let len = span.blocks.len() + span.last.len();
+        if self.bytes().len() < len.div_ceil(step * E::PAIR * E::SIZE) * MAXIMA {
+            self.len = self.begin;
+            for bytes in [span.blocks, span.last] {
+                sketch::<S, E, false>(simd, bytes, step, self);
+            }
+        }
     }
 
     /// Room for those of some more steps, all of which are to be written.

@@ -44,7 +44,7 @@ pub(crate) fn prefetch_light<S: Simd>(simd: S, bytes: &[u8]) {
 
 /// Asks for the line of a few bytes that are to be read soon, out of all order.
 #[inline(always)]
-pub(crate) fn prefetch_one(bytes: &[u8]) {
+pub(crate) fn prefetch_one<T>(bytes: &[T]) {
     // SAFETY: every processor of 64 bits has the instruction, and it never faults.
     #[cfg(target_arch = "x86_64")]
     unsafe {
