@@ -42,6 +42,7 @@
 
 mod bound;
 mod collect;
+mod forecast;
 mod more;
 mod net;
 mod order;

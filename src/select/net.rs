@@ -1,13 +1,9 @@
 //! Catches the largest logits while a row is read, above a threshold that is guessed.
 //!
 //! # Method
-//! The first blocks of a row tell its level: the mean of the maxima of their groups. The
-//! value that so many logits exceed stands about as far above the level as it did in the
-//! rows before, if these are rows of one model: of rows of 32,000 tokens 99 in 100 have 50
-//! logits or more above a threshold meant for 136, 95 in 100 have 256 above one for 352, 97
-//! have 1000 above one for 1251, and few have twice as many. (A bound of the row before, as it
-//! is, would do for 40.) What exceeds it is taken while it is next to the core; the row need
-//! not be looked at again.
+//! Of the value that about as many logits of a row exceed as are wanted there is a
+//! [forecast](super::forecast). What exceeds it is taken while it is next to the core; the row
+//! need not be looked at again.
 //!
 //! * Where logits are weighed, the sums of the weights tell the few lanes in which any may
 //!   exceed it, and nothing else of the block is looked at ([`Net::catch_weighed`]).
@@ -17,16 +13,12 @@
 //! Nothing depends on the guess but time: with fewer than `k` caught the row is searched as
 //! any other. Where that comes of two rows on end the net is cast now and then only.
 
-use super::bound::log2;
 use super::collect::{FEW, in_order, list_above, take_group, take_lane, take_places};
+use super::forecast::{Forecast, TELLING, aim};
 use super::sketch::{LONG, MAXIMA, SHORT};
 use super::{Own, Span};
 use crate::element::{Element, Real, Vector};
 use crate::simd::{Lanes, Simd};
-
-/// Logits of the blocks that tell the level of a row: in vocabularies whose first tokens are
-/// single bytes 2048 tell too little.
-const TELLING: usize = 8192;
 
 /// Rows that go by after two on end from which too little was caught, or too much.
 const REST: u8 = 16;
@@ -41,21 +33,15 @@ pub(crate) type LanesOfPieces = u128;
 /// Up to so many lanes of a block, and so many of a piece, are looked at one by one.
 const FEW_LANES: [u32; 2] = [12, 2];
 
-/// A threshold, what is above it, and what is known of where to set it.
+/// A threshold, and what is above it.
 #[derive(Clone, Debug)]
 pub(crate) struct Net<R: Real> {
-    /// How far above the level the value is that so many logits exceed (their binary
-    /// logarithm); NaN until a row has told.
-    offset: f64,
-    log_count: f64,
-    /// So far above a value those that are above shrink to half.
-    fall: f64,
+    /// Where to set it.
+    forecast: Forecast,
     /// Rows on end from which too little was caught, or too much.
     failures: u8,
     /// Rows that are to go by.
     rest: u8,
-    /// Of the row that is being read; NaN until it is known.
-    level: f64,
     threshold: Option<R>,
     /// Whether it has been set in this row.
     is_cast: bool,
@@ -75,12 +61,9 @@ impl<R: Real> Net<R> {
     /// No row has told anything.
     pub(crate) fn new() -> Self {
         Self {
-            offset: f64::NAN,
-            log_count: 0.0,
-            fall: 0.0,
+            forecast: Forecast::NONE,
             failures: 0,
             rest: 0,
-            level: f64::NAN,
             threshold: None,
             is_cast: false,
             missed: 0,
@@ -95,7 +78,7 @@ impl<R: Real> Net<R> {
     /// Starts with another row.
     pub(crate) fn restart(&mut self) {
         self.rest = self.rest.saturating_sub(1);
-        self.level = f64::NAN;
+        self.forecast.restart();
         self.is_cast = false;
         self.haul = None;
         self.lift();
@@ -103,7 +86,7 @@ impl<R: Real> Net<R> {
 
     /// Is not cast in this row.
     pub(crate) fn hold(&mut self) {
-        self.level = f64::INFINITY;
+        self.forecast.hold();
     }
 
     /// Catches no more in this row.
@@ -114,7 +97,7 @@ impl<R: Real> Net<R> {
 
     /// Catches no more in a row whose threshold was no good.
     fn miss(&mut self) {
-        self.adjust(self.caught.len(), 0.5, 2.0);
+        self.forecast.adjust(self.caught.len(), 0.5, 2.0);
         self.lift();
         self.failures = self.failures.saturating_add(1);
         if self.failures >= 2 {
@@ -138,7 +121,7 @@ impl<R: Real> Net<R> {
         maxima: &[u8],
     ) {
         let steps = maxima.len() / MAXIMA;
-        if steps * step * E::PAIR != TELLING || !self.level.is_nan() {
+        if steps * step * E::PAIR != TELLING || !self.forecast.waits() {
             return;
         }
         let mut sum = Vector::<E, S>::splat(simd, R::from_f64(0.0));
@@ -146,15 +129,14 @@ impl<R: Real> Net<R> {
             let [m0, m1] = Own::<E>::load_pair(simd, pair);
             sum = sum.add(m0.add(m1));
         }
-        self.level = sum.sum() / (TELLING / step) as f64;
-        let aim = aim(k);
-        let above = self.offset + self.fall * (self.log_count - log2(aim));
-        let threshold = self.level + above;
-        if threshold.is_finite() && self.rest == 0 {
-            (self.offset, self.log_count, self.is_cast) = (above, log2(aim), true);
+        let level = sum.sum() / (TELLING / step) as f64;
+        if let Some(threshold) = self.forecast.value(level, k)
+            && self.rest == 0
+        {
             self.threshold = Some(R::from_f64(threshold));
+            self.is_cast = true;
             (self.missed, self.step) = (steps, step);
-            self.most = 4 * aim;
+            self.most = 4 * aim(k);
             self.places.resize(SHORT * E::PAIR + 32, 0);
         }
     }
@@ -321,51 +303,20 @@ impl<R: Real> Net<R> {
         Some(threshold)
     }
 
-    /// Learns from a row of so many groups, in which nothing was to be caught, that about `k`
-    /// logits are above `value`, and how they fall there.
+    /// Learns from a row of so many groups that about `k` logits are above `value`, and how they
+    /// fall there, if nothing was to be caught in it.
     pub(crate) fn learn(&mut self, value: f64, k: usize, fall: f64, groups: usize) {
-        let fall = self.no_steeper(fall, value, k, groups);
-        let is_known = (value - self.level).is_finite() && fall > 0.0 && fall.is_finite();
-        if !is_known || self.is_cast {
-            return;
+        if !self.is_cast {
+            self.forecast.learn(value, k, fall, groups);
         }
-        let log_count = log2(aim(k));
-        let offset = value - self.level - fall * (log_count - log2(k));
-        // Half of it is the row's own.
-        let before = self.offset + self.fall * (self.log_count - log_count);
-        self.offset = if before.is_finite() { (before + offset) / 2.0 } else { offset };
-        (self.fall, self.log_count) = (fall, log_count);
     }
 
     /// Learns from the `k`-th largest logit of a row what was caught in its first span.
     pub(crate) fn learn_from_haul(&mut self, value: f64, k: usize) {
-        let Some((threshold, count, groups)) = self.haul.take() else { return };
-        let fewer = log2(count) - log2(k);
-        let fall = (value - threshold.to_f64()) / fewer;
-        let fall = self.no_steeper(fall, value, k, groups);
-        // From few more than those wanted there is nothing to learn of how they fall.
-        if fewer > 0.1 && fall > 0.0 && fall.is_finite() {
-            self.fall = fall;
+        if let Some((threshold, count, groups)) = self.haul.take() {
+            self.forecast.learn_fall((threshold.to_f64(), count), (value, k), groups);
+            self.forecast.adjust(count, 0.25, 1.0);
         }
-        self.adjust(count, 0.25, 1.0);
-    }
-
-    /// How logits fall near `value`, which about `k` are above, but no more than they do on the
-    /// way from the level of the groups. Where a few tokens stand out from all others the
-    /// last of them tell nothing of what comes below.
-    fn no_steeper(&self, fall: f64, value: f64, k: usize, groups: usize) -> f64 {
-        if groups > 8 * k && value > self.level {
-            fall.min((value - self.level) / (log2(groups) - log2(k)))
-        } else {
-            fall
-        }
-    }
-
-    /// Moves the threshold for the rows that come by a part of what would have been right
-    /// for this one, of which `count` were above it.
-    fn adjust(&mut self, count: usize, part: f64, most: f64) {
-        let excess = (log2(count) - self.log_count).clamp(-most, most);
-        self.offset += part * self.fall * excess;
     }
 }
 
@@ -375,10 +326,4 @@ impl<R: Real> Net<R> {
 /// tenth less for 50 of 128,256, and a twentieth more for 50 of 32,000.
 pub(super) fn pays(k: usize, len: usize) -> bool {
     len >= 320 * aim(k)
-}
-
-/// How many logits are to be above the threshold for `k` that are wanted. A quarter more than
-/// those, in place of an eighth, would do for 3 rows more in 100, and take 3 % longer in all.
-fn aim(k: usize) -> usize {
-    k + k / 8 + (4.0 * (k as f64).sqrt()) as usize + 64_usize.saturating_sub(k / 4)
 }
