@@ -153,6 +153,7 @@ pub(crate) fn moments<
         } else {
             in_turns::<S, E, MOMENTS, COUNT, MODE>(simd, piece, frame, &mut state);
         }
+        state.tally.show_large();
         total.add(&state.tally);
         most = state.tally.most(most);
         *tally = state.tally;

@@ -3,7 +3,7 @@
 use super::mode::{PLAIN, SATURATING, SHIFTED, leaves_out, lowers, raises};
 use super::moments::{Frame, Sums, nothing};
 use crate::element::Real;
-use crate::math::exp2::Factors;
+use crate::math::exp2::{Exp2, Factors};
 use crate::simd::Lanes;
 use crate::simd::two::InStep;
 
@@ -41,6 +41,15 @@ impl<V: Lanes<Scalar: Real>> Tally<V> {
             first: if MOMENTS >= 1 { self.first.sum() } else { 0.0 },
             second: if MOMENTS >= 2 { self.second.sum() } else { 0.0 },
             ..Sums::default()
+        }
+    }
+
+    /// Has sums show every weight that was too large. Of a logit as far above the reference as
+    /// 2^50 and more the polynomial of 64-bit lanes may be negative, and the weight -inf.
+    #[inline(always)]
+    pub(super) fn show_large(&mut self) {
+        if V::Scalar::REST.is_none() {
+            self.weight = self.weight.abs();
         }
     }
 

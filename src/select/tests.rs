@@ -198,6 +198,8 @@ fn rows_on_end(len: usize) -> Vec<(&'static str, Option<bool>, Vec<f64>)> {
         ("moved", caught, normal(5.0, 2.0)),
         ("plain", caught, plain.clone()),
         ("masked", caught, changed(&|i, x| if i % 9 == 8 { none } else { x })),
+        ("huge", caught, changed(&|i, x| if i == 30_000 { 3e38 } else { x })),
+        ("plain after it", caught, plain.clone()),
         ("masked before", not, changed(&|i, x| if i < 600 { none } else { x })),
         ("infinite", not, changed(&|i, x| if i == 77 { f64::INFINITY } else { x })),
         ("many above", not, changed(&|i, x| if i < 9000 { x } else { x + 9.0 })),

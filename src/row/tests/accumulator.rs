@@ -58,6 +58,10 @@ fn rows(len: usize) -> Vec<(&'static str, Vec<f64>)> {
             "huge and normal",
             row(&mut |i, random| if i == middle { -3e38 } else { random.normal() }),
         ),
+        (
+            "huge after normal ones",
+            row(&mut |i, random| if i == middle { 3e38 } else { random.normal() }),
+        ),
         ("tiny", row(&mut |_, random| 1e-38 * random.normal())),
         (
             "masked",
