@@ -121,12 +121,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
     /// Has [`Self::lanes`] tell of the logits above this one, in the next block.
     #[inline(always)]
     pub(crate) fn seek(&mut self, logit: Option<E::Lane>) {
-        let logit = logit.map(|logit| [logit.to_f64(), self.reference]);
-        if self.sought.seek(logit)
-            && let Some([logit, _]) = logit
-        {
-            self.sought.weigh(self.simd, self.totals.weight(logit));
-        }
+        self.sought.seek(self.simd, logit, &self.totals);
     }
 
     /// The lanes of the block read last outside of which no logit is above the one that
@@ -193,8 +188,7 @@ impl<S: Simd, E: Element, const MOMENTS: u8> Accumulator<S, E, MOMENTS> {
             }
         }
         if block.bytes.len() == BLOCK * E::SIZE && sums_tell_of_large(&self.frame.weigher) {
-            let unclear = reaching.map(|reaching| reaching.is_some());
-            self.sought.find(&self.room.tallies, &unclear);
+            self.sought.find(&self.room.tallies, &reaching);
         }
         self.commit(&sums);
         reaching

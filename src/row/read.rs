@@ -202,8 +202,8 @@ impl<E: Element> Read<'_, E> {
         Accumulator::new(simd, temperature, threshold)
     }
 
-    /// Searches a block that has been weighed for the row's largest logits, if they are
-    /// wanted. Those above the search's threshold stand in these `lanes`, if that is known.
+    /// Searches a block for the row's largest logits, if they are wanted. Those above the
+    /// search's threshold stand in these `lanes`, if that is known.
     #[inline(always)]
     fn search<S: Simd>(
         &mut self,
@@ -212,24 +212,14 @@ impl<E: Element> Read<'_, E> {
         at: usize,
         lanes: Option<LanesOfPieces>,
     ) {
-        if self.stretch.contiguous.is_none() {
-            return self.search_gathered(simd, row, at);
-        }
-        let Some(search) = self.searches.get_mut(row) else { return };
-        let block = self.stretch.block::<E>(row, at);
-        if search.selection.threshold().is_some() {
-            search.catch::<S, E>(simd, block, lanes);
-        } else {
-            search.push::<S, E>(simd, block);
-        }
-    }
-
-    /// Searches a block that is in the cache for now.
-    #[inline(always)]
-    fn search_gathered<S: Simd>(&mut self, simd: S, row: usize, at: usize) {
         if let Some(search) = self.searches.get_mut(row) {
-            let end = self.stretch.end;
-            search.push_gathered::<S, E>(simd, self.stretch.block::<E>(row, at), end);
+            let (gathered, end) = (self.stretch.contiguous.is_none(), self.stretch.end);
+            let block = self.stretch.block::<E>(row, at);
+            if gathered {
+                search.push_gathered::<S, E>(simd, block, end);
+            } else {
+                search.push::<S, E>(simd, block, lanes);
+            }
         }
     }
 
@@ -254,7 +244,7 @@ impl<E: Element> Read<'_, E> {
                 if self.stretch.contiguous.is_none() {
                     let block = self.stretch.block::<E>(row, at);
                     self.parts[row].nan |= has_nan::<S, E>(simd, block);
-                    self.search_gathered(simd, row, at);
+                    self.search(simd, row, at, None);
                     continue;
                 }
                 let block = self.stretch.block::<E>(row, at);

@@ -28,24 +28,22 @@ impl<R: Real> Search<R> {
         self.kept.clear();
     }
 
-    /// Looks at a block of a row that can be read again, until [`Self::settle`].
+    /// Searches a block of a row that can be read again, until [`Self::settle`]. What is above
+    /// the [threshold](Selection::threshold), if there is one, stands in these `lanes`, if
+    /// that is known: it is caught in place of looking at the block.
     #[inline(always)]
-    pub(crate) fn push<S: Simd, E: Element<Lane = R>>(&mut self, simd: S, block: Block) {
-        let Block { bytes: block, start } = block;
-        simd.apart(LookAgain::<E> { selection: &mut self.selection, block, start });
-    }
-
-    /// Catches in such a block what is above the [threshold](Selection::threshold), in place
-    /// of looking at it; all that is above it stands in these `lanes`, if that is known.
-    #[inline(always)]
-    pub(crate) fn catch<S: Simd, E: Element<Lane = R>>(
+    pub(crate) fn push<S: Simd, E: Element<Lane = R>>(
         &mut self,
         simd: S,
         block: Block,
         lanes: Option<LanesOfPieces>,
     ) {
-        let Block { bytes: block, start } = block;
-        simd.apart(Catch::<E> { selection: &mut self.selection, block, start, lanes });
+        let (selection, Block { bytes: block, start }) = (&mut self.selection, block);
+        if selection.threshold().is_some() {
+            simd.apart(Catch::<E> { selection, block, start, lanes });
+        } else {
+            simd.apart(LookAgain::<E> { selection, block, start });
+        }
     }
 
     /// Looks at a block that is in the cache for now; `end` is that of the stretch.
@@ -57,7 +55,7 @@ impl<R: Real> Search<R> {
         end: usize,
     ) {
         self.selection.expect_short_spans();
-        self.push::<S, E>(simd, block);
+        self.push::<S, E>(simd, block, None);
         self.kept.extend_from_slice(block.bytes);
         let next = block.start + BLOCK;
         if next >= end || next.is_multiple_of(KEPT * BLOCK) {

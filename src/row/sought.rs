@@ -3,6 +3,7 @@
 use super::blocks::PIECES;
 use super::moments::{bound, nothing};
 use super::tally::Tally;
+use super::totals::Totals;
 use crate::element::Real;
 use crate::select::LanesOfPieces;
 use crate::simd::Lanes;
@@ -26,26 +27,35 @@ impl<V: Lanes<Scalar: Real>> Sought<V> {
         Self { logit: None, weight: None, lanes: None }
     }
 
-    /// Seeks what is above another logit, of a weight with another reference. Tells whether it
-    /// is another, whose [weight](Self::weigh) is to be known.
+    /// Seeks what is above `logit` from here on, in sums that are relative to what `totals` are.
     #[inline(always)]
-    pub(super) fn seek(&mut self, logit: Option<[f64; 2]>) -> bool {
-        std::mem::replace(&mut self.logit, logit) != logit && logit.is_some()
+    pub(super) fn seek<const MOMENTS: u8>(
+        &mut self,
+        simd: V::Simd,
+        logit: Option<V::Scalar>,
+        totals: &Totals<V::Scalar, MOMENTS>,
+    ) {
+        let logit = logit.map(|logit| [logit.to_f64(), totals.reference]);
+        if std::mem::replace(&mut self.logit, logit) == logit {
+            return;
+        }
+        let weight = logit.map(|[logit, _]| totals.weight(logit));
+        let shown = weight.filter(|&weight| weight >= nothing::<V::Scalar>());
+        self.weight = shown.map(|weight| bound(simd, weight));
     }
 
-    /// Takes the weight of the logit.
-    pub(super) fn weigh(&mut self, simd: V::Simd, weight: f64) {
-        let shows = weight >= nothing::<V::Scalar>();
-        self.weight = shows.then(|| bound(simd, weight));
-    }
-
-    /// Looks at the sums of a block's pieces but for those whose sums do not tell, `unclear`.
+    /// Looks at the sums of a block's pieces but for those that hold a logit as large as the
+    /// maximum, `reaching`: their sums need not tell.
     #[inline(always)]
-    pub(super) fn find(&mut self, tallies: &[Tally<V>; PIECES], unclear: &[bool; PIECES]) {
-        let (Some(_), Some(weight)) = (self.logit, self.weight) else { return };
+    pub(super) fn find(
+        &mut self,
+        tallies: &[Tally<V>; PIECES],
+        reaching: &[Option<f64>; PIECES],
+    ) {
+        let Some(weight) = self.weight else { return };
         let mut lanes = 0;
-        for (piece, tally) in tallies.iter().enumerate() {
-            let own = if unclear[piece] { u16::MAX } else { tally.lanes_above(weight) };
+        for (piece, (tally, reaching)) in tallies.iter().zip(reaching).enumerate() {
+            let own = if reaching.is_some() { u16::MAX } else { tally.lanes_above(weight) };
             lanes |= LanesOfPieces::from(own) << (16 * piece);
         }
         self.lanes = Some(lanes);

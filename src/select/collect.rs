@@ -283,14 +283,8 @@ pub(super) fn take_lane<S: Simd, E: Element, const PAIRS: usize>(
     let [first, second] =
         if E::INTERLEAVED { [2 * lane, 2 * lane + 1] } else { [lane, lanes + lane] };
     let above_in = |group: usize| above_in_group::<E, PAIRS>(&pairs[group * E::SIZE..], bound);
-    let mut above = above_in(first) | above_in(second) << PAIRS;
-    while above != 0 {
-        let at = above.trailing_zeros() as usize;
-        let at = at % PAIRS * E::PAIR + if at < PAIRS { first } else { second };
-        let x = E::widen(&pairs[at * E::SIZE..][..E::SIZE]);
-        found.push(PackedOf::<E>::new(x, (start + at) as u32));
-        above &= above - 1;
-    }
+    let above = above_in(first) | above_in(second) << PAIRS;
+    take_bits::<E, PAIRS>(pairs, start, [first, second], above, found);
 }
 
 /// Takes from a group of `STEP` logits what is above `bound`; `bytes` begin with the first,
@@ -302,14 +296,26 @@ pub(super) fn take_group<E: Element, const STEP: usize>(
     bound: E::Lane,
     found: &mut Vec<PackedOf<E>>,
 ) {
-    // Then no index needs a check.
-    let bytes = &bytes[..((STEP - 1) * E::PAIR + 1) * E::SIZE];
-    let mut above = above_in_group::<E, STEP>(bytes, bound);
-    while above != 0 {
-        let at = above.trailing_zeros() as usize * E::PAIR;
+    let above = above_in_group::<E, STEP>(bytes, bound);
+    take_bits::<E, STEP>(bytes, start, [0, 0], above, found);
+}
+
+/// Takes the logits whose bits are set: those below bit `STEP` are of the first group of as
+/// many, the others of the second, `groups` the places where these begin.
+#[inline(always)]
+fn take_bits<E: Element, const STEP: usize>(
+    bytes: &[u8],
+    start: usize,
+    groups: [usize; 2],
+    mut bits: u32,
+    found: &mut Vec<PackedOf<E>>,
+) {
+    while bits != 0 {
+        let bit = bits.trailing_zeros() as usize;
+        let at = bit % STEP * E::PAIR + if bit < STEP { groups[0] } else { groups[1] };
         let x = E::widen(&bytes[at * E::SIZE..][..E::SIZE]);
         found.push(PackedOf::<E>::new(x, (start + at) as u32));
-        above &= above - 1;
+        bits &= bits - 1;
     }
 }
 

@@ -15,7 +15,7 @@
 
 use super::collect::{FEW, in_order, list_above, take_group, take_lane, take_places};
 use super::forecast::{Forecast, TELLING, aim};
-use super::sketch::{LONG, MAXIMA, SHORT};
+use super::sketch::{LONG, MAXIMA, SHORT, maxima_of};
 use super::{Own, Span};
 use crate::element::{Element, Real, Vector};
 use crate::simd::{Lanes, Simd};
@@ -180,13 +180,10 @@ impl<R: Real> Net<R> {
         block: &[u8],
         start: usize,
     ) {
+        let mut sum = Vector::<E, S>::splat(simd, R::from_f64(0.0));
         let steps = block.chunks(SHORT * E::PAIR * E::SIZE);
         for (step, start) in steps.zip((start..).step_by(SHORT * E::PAIR)) {
-            let mut max = [Vector::<E, S>::splat(simd, R::NEG_INFINITY); 2];
-            for pair in step.chunks_exact(E::PAIR * E::SIZE) {
-                let [x0, x1] = E::load_pair(simd, pair);
-                max = [x0.max(max[0]), x1.max(max[1])];
-            }
+            let max = maxima_of::<S, E, false>(simd, step, &mut sum);
             self.catch_by::<S, E>(simd, step, start, max);
         }
     }

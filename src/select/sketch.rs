@@ -94,23 +94,34 @@ pub(crate) fn sketch<S: Simd, E: Element, const FIRST: bool>(
     step: usize,
     maxima: &mut Maxima,
 ) -> bool {
-    let least = Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY);
     let mut sum = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
     let steps = bytes.chunks(step * E::PAIR * E::SIZE);
     let outs = maxima.more(steps.len()).chunks_exact_mut(MAXIMA);
     for (step, out) in steps.zip(outs) {
-        let mut max = [least; 2];
-        for pair in step.chunks_exact(E::PAIR * E::SIZE) {
-            if FIRST {
-                ahead::prefetch_light(simd, pair);
-            }
-            let [x0, x1] = E::load_pair(simd, pair);
-            max = [x0.max(max[0]), x1.max(max[1])];
-            if FIRST {
-                sum = sum.add(x0.add(x1));
-            }
-        }
+        let max = maxima_of::<S, E, FIRST>(simd, step, &mut sum);
         <E::Lane as Real>::Own::store_pair(simd, max, out);
     }
     FIRST && sum.any_nan()
+}
+
+/// The maxima of a step's groups, NaN aside. With `FIRST` it comes from memory, and all of
+/// it is added to `sum`.
+#[inline(always)]
+pub(super) fn maxima_of<S: Simd, E: Element, const FIRST: bool>(
+    simd: S,
+    step: &[u8],
+    sum: &mut Vector<E, S>,
+) -> [Vector<E, S>; 2] {
+    let mut max = [Vector::<E, S>::splat(simd, E::Lane::NEG_INFINITY); 2];
+    for pair in step.chunks_exact(E::PAIR * E::SIZE) {
+        if FIRST {
+            ahead::prefetch_light(simd, pair);
+        }
+        let [x0, x1] = E::load_pair(simd, pair);
+        max = [x0.max(max[0]), x1.max(max[1])];
+        if FIRST {
+            *sum = sum.add(x0.add(x1));
+        }
+    }
+    max
 }
