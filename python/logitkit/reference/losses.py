@@ -53,7 +53,7 @@ def cross_entropy(
     scale = as_scale(base)
     with np.errstate(invalid="ignore"):
         losses = -np.where(u != 0.0, u * log_p, 0.0).sum(axis=-1, keepdims=True)
-        losses += z_loss * lse**2
+        losses += z_loss * lse * lse
         if entropy_weight:
             losses -= entropy_weight * soft.entropy[..., None]
         losses = np.where(counted, np.where(soft.valid[..., None], losses, np.nan), 0.0) * scale
