@@ -12,6 +12,7 @@ use crate::row::dense::{Source, Write};
 use crate::row::linear::SumLinear;
 use crate::row::part::Part;
 use crate::row::{DenseRow, DenseStatistic, Linear, LinearSums};
+use crate::select::Wanted;
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, fill};
 
@@ -151,7 +152,7 @@ impl<T: DenseStatistic> Dense<'_, T> {
     ) -> (Part, Option<f64>, usize) {
         let batch = Batch { rows: rows.row(index), temperatures, targets };
         let plan = self.statistic.plan();
-        let reader = Reader { batch: &batch, isa, plan, top_k: 0 };
+        let reader = Reader { batch: &batch, isa, plan, wanted: Wanted::NOTHING };
         reader.open::<E>(0, 1, workspace);
         for start in (0..rows.vocab()).step_by(CHUNK) {
             reader.read(0, start, workspace);

@@ -31,6 +31,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::row::Statistic;
 use crate::row::blocks::CHUNK;
+use crate::select::Wanted;
 use crate::simd::Isa;
 use crate::simd::strided::{StridedRows, TILE};
 use crate::threads;
@@ -171,7 +172,8 @@ impl<'a> Batch<'a> {
         }
         let lane_size = size_of::<E::Lane>();
         top.check(self.rows.rows(), self.rows.vocab(), lane_size)?;
-        let reader = Reader { batch: self, isa, plan: statistic.plan(), top_k: top.k };
+        let reader =
+            Reader { batch: self, isa, plan: statistic.plan(), wanted: Wanted::First(top.k) };
         let row_bytes = self.rows.vocab() * E::SIZE;
         let bytes = self.rows.rows().saturating_mul(row_bytes);
         let threads = threads_for(bytes, threads)?;

@@ -11,7 +11,7 @@ use crate::row::part::Part;
 use crate::row::read::{Plan, Read, Stretch, span};
 use crate::row::search::Search;
 use crate::row::{Row, Statistic};
-use crate::select::{Finish, More};
+use crate::select::{CountAbove, Finish, More, Wanted};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, ahead};
 
@@ -51,6 +51,13 @@ impl<E: Element> Workspace<E> {
             isa.run(More::<E> { selection: &mut search.selection, row, k });
         }
     }
+
+    /// How many logits of that row are above `x`, up to the rounding of its type.
+    pub(super) fn count_above(&self, isa: Isa, row: &StridedRows, x: f64) -> usize {
+        let [scratch] = &self.scratch[..] else { return 0 };
+        let row = span::<E>(row.contiguous_row(0), 0..row.vocab(), scratch);
+        isa.run(CountAbove::<E> { row, x: E::Lane::from_f64(x) })
+    }
 }
 
 /// Reads groups of rows: one row, or a tile of neighbours that are not contiguous.
@@ -58,8 +65,8 @@ pub(super) struct Reader<'a> {
     pub(super) batch: &'a Batch<'a>,
     pub(super) isa: Isa,
     pub(super) plan: Plan,
-    /// How many of the largest logits of each row are looked for.
-    pub(super) top_k: usize,
+    /// Of the largest logits of each row.
+    pub(super) wanted: Wanted,
 }
 
 impl Reader<'_> {
@@ -90,11 +97,11 @@ impl Reader<'_> {
                 }));
             }
         }
-        if self.top_k > 0 {
+        if self.searches() {
             workspace.searches.resize_with(rows, Search::new);
             let len = self.batch.rows.vocab();
             let searches = workspace.searches.iter_mut();
-            searches.for_each(|search| search.restart(self.top_k, len));
+            searches.for_each(|search| search.restart(self.wanted, len));
         }
         workspace.thresholds.clear();
         workspace.greater.clear();
@@ -105,6 +112,11 @@ impl Reader<'_> {
             workspace.thresholds.extend(thresholds);
             workspace.greater.resize(workspace.thresholds.len(), 0);
         }
+    }
+
+    /// Whether any of the largest logits are wanted.
+    fn searches(&self) -> bool {
+        self.wanted.count() > 0
     }
 
     fn item<E: Element>(&self, row: usize, index: usize) -> E::Lane {
@@ -143,7 +155,7 @@ impl Reader<'_> {
     ) {
         let scratch = &mut workspace.scratch;
         // What has been found in a row before is still there.
-        let wanted = if self.top_k > 0 { workspace.searches.len() } else { 0 };
+        let searches = if self.searches() { workspace.searches.len() } else { 0 };
         self.isa.run(Read::<E> {
             stretch: Stretch::new(&self.batch.rows, first_row, start, scratch),
             plan: self.plan,
@@ -151,7 +163,7 @@ impl Reader<'_> {
             thresholds: &workspace.thresholds,
             greater: &mut workspace.greater,
             parts: &mut workspace.chunk,
-            searches: &mut workspace.searches[..wanted],
+            searches: &mut workspace.searches[..searches],
         });
     }
 

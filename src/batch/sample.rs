@@ -15,7 +15,7 @@ use crate::sample::Draws;
 use crate::sample::apart::apart;
 use crate::sample::blocks::{RowSums, SumBlocks};
 use crate::sample::draw::{Definition, Sums};
-use crate::select::Finish;
+use crate::select::{Finish, Wanted};
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
 
@@ -136,7 +136,8 @@ impl Draw<'_> {
             drawn.log_probs.extend(ids.map(|&id| if id < 0 { f64::NAN } else { 0.0 }));
             return;
         }
-        let part = read(isa, row, temperature, (Plan::Weights, 0), &mut room.workspace);
+        let part =
+            read(isa, row, temperature, (Plan::Weights, Wanted::NOTHING), &mut room.workspace);
         let log_probs = LogProbs::new(&part, temperature, 1.0);
         let items = row.contiguous_row(0);
         drawn.log_probs.extend(drawn.ids[begin..].iter().map(|&id| {
@@ -152,7 +153,7 @@ impl Draw<'_> {
         room: &mut Room<E>,
         drawn: &mut Drawn,
     ) -> f64 {
-        let part = read(isa, row, 1.0, (Plan::Largest, 1), &mut room.workspace);
+        let part = read(isa, row, 1.0, (Plan::Largest, Wanted::First(1)), &mut room.workspace);
         let Some(search) = room.workspace.searches.first_mut() else { return f64::NAN };
         let selection = &mut search.selection;
         isa.run(Finish { selection: &mut *selection, by_index: false });

@@ -175,9 +175,7 @@ impl<T: Columns> Joined<T> {
         }
         self.all.append(output);
         self.next += 1;
-        if task == 0 {
-            self.all.expect(self.tasks);
-        }
+        self.all.expect(self.next, self.tasks);
         while let Some(mut output) = self.early.remove(&self.next) {
             self.all.append(&mut output);
             self.next += 1;

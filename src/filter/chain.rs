@@ -138,7 +138,7 @@ impl Chain {
             return Ok(left);
         }
         weighed.look(isa, head.logits, left.first, temperature);
-        Ok(Left { log_mass: log_mass(head, whole, weighed, &left, everything)?, ..left })
+        Ok(Left { log_mass: log_mass(head, whole, weighed, &left), ..left })
     }
 
     /// What a step keeps of what it sees.
@@ -213,38 +213,27 @@ impl<W: Whole> Seen<'_, W> {
     }
 }
 
-/// Logarithm of the mass of what is left, the first of which has been looked at.
-fn log_mass<W: Whole>(
-    head: Head,
-    whole: &mut W,
-    weighed: &Weighed,
-    left: &Left,
-    everything: Stretch,
-) -> Result<f64, Short> {
+/// Logarithm of the mass of what is left, the first of which has been looked at. How much is
+/// known of what is not left has no say in it: that depends on the rows before.
+fn log_mass<W: Whole>(head: Head, whole: &mut W, weighed: &Weighed, left: &Left) -> f64 {
     let logits = head.logits;
     let (first, end, temperature) = (left.first, left.end, left.temperature);
     let lowered = gap(logits[0], logits[first], temperature);
     let kept = sum(&weighed.weight[..end - first]);
     let weight = |&x: &f64| (-gap(logits[0], x, temperature)).exp();
     let before: f64 = logits[..first].iter().map(weight).sum();
-    let (gone, total) = if let Some(all) = everything.end {
-        let gone = before + logits[end..all].iter().map(weight).sum::<f64>();
-        (gone, gone + kept * (-lowered).exp())
+    let sums = whole.first_sums(temperature);
+    // Those equal to the largest apart, so that little that is gone has its digits.
+    let top = logits[..end].iter().take_while(|&&x| x == logits[0]).count();
+    let head_rest: f64 = if first == 0 {
+        // They are the weights that have been looked at: a nucleus may have thousands.
+        sum(&weighed.weight[top..end])
     } else {
-        let sums = whole.first_sums(temperature);
-        // Those equal to the largest apart, so that little that is gone has its digits.
-        let top = logits[..end].iter().take_while(|&&x| x == logits[0]).count();
-        let head_rest: f64 = if first == 0 {
-            // They are the weights that have been looked at: a nucleus may have thousands.
-            sum(&weighed.weight[top..end])
-        } else {
-            logits[top..end].iter().map(weight).sum()
-        };
-        let behind = (sums.count - top as f64) + (sums.rest - head_rest).max(0.0);
-        (before + behind, sums.count + sums.rest)
+        logits[top..end].iter().map(weight).sum()
     };
-    let gone = gone / total;
-    Ok(if gone < 0.5 { (-gone).ln_1p() } else { kept.ln() - total.ln() - lowered })
+    let behind = (sums.count - top as f64) + (sums.rest - head_rest).max(0.0);
+    let (gone, total) = ((before + behind) / (sums.count + sums.rest), sums.count + sums.rest);
+    if gone < 0.5 { (-gone).ln_1p() } else { kept.ln() - total.ln() - lowered }
 }
 
 /// What a token's log-probability among tokens is below 0, less its distance from the

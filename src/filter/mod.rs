@@ -19,6 +19,7 @@
 
 pub(crate) mod bounded;
 pub(crate) mod chain;
+mod mass;
 pub(crate) mod seen;
 pub(crate) mod spread;
 pub(crate) mod step;
@@ -55,6 +56,8 @@ pub(crate) trait Whole {
     /// The same sums as they are made first, whatever has been decided since: what else
     /// is known of a row has no say in their bits.
     fn first_sums(&mut self, temperature: f64) -> WholeSums;
+    /// How many logits are above `x`, up to the rounding of their type.
+    fn count_above(&mut self, x: f64) -> usize;
     /// How the logits spread.
     fn spread(&mut self) -> Spread;
 }

@@ -176,39 +176,17 @@ impl<W: Whole> Seen<'_, W> {
             if total.error == 0.0 { total } else { Bounded { error: rounded, ..total } };
         let count = if p > 0.0 { bounds.decides(count)? } else { 0 };
         if count > known && self.is_open() {
-            return Err(self.more_for(p * total.value));
+            return Err(self.more_for(p * total.value, total.value));
         }
         self.first(count.min(known), self.ties_all)
     }
 
     /// That all known tokens pass, where nothing tells how many others may.
-    pub(crate) fn more(&self) -> Short {
+    pub(super) fn more(&self) -> Short {
         let known = self.logits().len();
         // To look at few takes a reading of the row whatever their number; of many it takes
         // a time that grows with it.
         Short::More(self.stretch.first + known + (3 * known).min(known.max(MANY)))
-    }
-
-    /// That the known tokens have not a mass that is wanted, and how many may have it.
-    fn more_for(&self, mass: f64) -> Short {
-        let known = self.logits().len();
-        let (gaps, half) = (&self.weighed.gap, known.div_ceil(2));
-        let (sum, last) = (self.weighed.sums[known - 1], self.weighed.weight[known - 1]);
-        // As if weights went on to fall with a power of the place, as they do from half of
-        // what is known on: they fall faster, so that a bit is added.
-        let slope = (gaps[known - 1] - gaps[half - 1]) / (known as f64 / half as f64).ln();
-        let (rise, places) = (1.0 - slope, (mass - sum) / (last * known as f64));
-        let times = if rise.abs() < 1e-6 {
-            places.exp()
-        } else {
-            (1.0 + rise * places).max(0.0).powf(1.0 / rise)
-        };
-        if !times.is_finite() {
-            // So they would never have it.
-            return self.more();
-        }
-        let more = (times - 1.0).clamp(0.0, 1e6) * known as f64;
-        Short::More(self.stretch.first + known + (1.25 * more) as usize + known / 16 + 16)
     }
 
     pub(crate) fn min_p(&mut self, limit: f64) -> Result<Option<usize>, Short> {

@@ -28,6 +28,10 @@ impl Whole for Row {
         self.sums(temperature)
     }
 
+    fn count_above(&mut self, x: f64) -> usize {
+        self.0.partition_point(|&logit| logit > x)
+    }
+
     fn spread(&mut self) -> Spread {
         let mean = self.0.iter().sum::<f64>() / self.0.len() as f64;
         let squares = self.0.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
@@ -90,6 +94,17 @@ fn heads_of_every_length_tell_the_same() {
             }
         }
         assert!(told > 250, "{steps:?} {told}");
+    }
+}
+
+/// What is likely to be enough for a mass is so, and not much more than that.
+#[test]
+fn few_more_than_enough_are_asked_for() {
+    let steps = [Step::Temperature(3.0), Step::TopP(0.9)];
+    let end = run(&steps, 500).expect("all of the order").end;
+    for k in 1..end {
+        let Err(Short::More(wanted)) = run(&steps, k) else { panic!("{k}") };
+        assert!((end..end + (end - k) / 4 + 12).contains(&wanted), "{end} {k} {wanted}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Weights of the head and their running sums, kept while nothing changes them.
 
+use std::ops::Range;
+
 use crate::element::{Element, Float64};
 use crate::math::exp2::Weigher;
 use crate::simd::cells::bytes_of_mut;
@@ -63,6 +65,7 @@ impl Kernel for Weigh<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { gaps, weights, temperature } = self;
         let weigher = Weigher::<S::F64>::new(simd, std::f64::consts::LOG2_E, 0.0).uniform();
+        let is_tempered = temperature != 1.0;
         let splat = |x| S::F64::splat(simd, x);
         let (first, temperature, most) = (splat(gaps[0]), splat(temperature), splat(f64::MAX));
         let zero = splat(0.0);
@@ -77,7 +80,10 @@ impl Kernel for Weigh<'_> {
             let mut own = simd.load_f64(gaps);
             let mut weights = own;
             for (own, weight) in own.iter_mut().zip(&mut weights) {
-                *own = first.sub(*own).div(temperature).min(most);
+                let below = first.sub(*own);
+                // A division takes longer than all the rest.
+                let gap = if is_tempered { below.div(temperature) } else { below };
+                *own = gap.min(most);
                 let y = zero.sub(*own);
                 let raised = weigher.raised(y);
                 let factors = weigher.factors::<true, false, true>(raised, raised);
@@ -113,17 +119,7 @@ impl Kernel for RunningSums<'_> {
         let many = terms.chunks(TOGETHER * SUMMED).zip(sums.chunks_mut(TOGETHER * SUMMED));
         let mut before = 0.0;
         for (terms, sums) in many {
-            if let (Ok(terms), Ok(sums)) = (terms.try_into(), (&mut *sums).try_into()) {
-                sums_of_blocks(terms, sums);
-            } else {
-                for (terms, sums) in terms.chunks(SUMMED).zip(sums.chunks_mut(SUMMED)) {
-                    let mut sum = 0.0;
-                    for (term, own) in terms.iter().zip(sums) {
-                        sum += term;
-                        *own = sum;
-                    }
-                }
-            }
+            sums_of_blocks(terms, sums);
             for sums in sums.chunks_mut(SUMMED) {
                 sums.iter_mut().for_each(|sum| *sum += before);
                 before = sums.last().copied().unwrap_or(before);
@@ -136,14 +132,42 @@ impl Kernel for RunningSums<'_> {
 /// the one before.
 const TOGETHER: usize = 4;
 
-/// Sums within each of some blocks.
+/// Sums within each of up to so many blocks, the last of which may be shorter.
 #[inline(always)]
-fn sums_of_blocks(terms: &[f64; TOGETHER * SUMMED], all: &mut [f64; TOGETHER * SUMMED]) {
-    let mut sums = [0.0; TOGETHER];
-    for i in 0..SUMMED {
-        for (block, sum) in sums.iter_mut().enumerate() {
-            *sum += terms[block * SUMMED + i];
-            all[block * SUMMED + i] = *sum;
+fn sums_of_blocks(terms: &[f64], sums: &mut [f64]) {
+    let blocks = terms.len().div_ceil(SUMMED);
+    let last = terms.len() - (blocks - 1) * SUMMED;
+    let mut running = [0.0; TOGETHER];
+    match blocks {
+        TOGETHER => {
+            add_up::<TOGETHER>(terms, sums, 0..last, &mut running);
+            add_up::<3>(terms, sums, last..SUMMED, &mut running);
+        }
+        3 => {
+            add_up::<3>(terms, sums, 0..last, &mut running);
+            add_up::<2>(terms, sums, last..SUMMED, &mut running);
+        }
+        2 => {
+            add_up::<2>(terms, sums, 0..last, &mut running);
+            add_up::<1>(terms, sums, last..SUMMED, &mut running);
+        }
+        _ => add_up::<1>(terms, sums, 0..last, &mut running),
+    }
+}
+
+/// Adds up the terms at these `places` of each of the first `BLOCKS` blocks.
+#[inline(always)]
+fn add_up<const BLOCKS: usize>(
+    terms: &[f64],
+    sums: &mut [f64],
+    places: Range<usize>,
+    running: &mut [f64; TOGETHER],
+) {
+    for place in places {
+        for (block, sum) in running[..BLOCKS].iter_mut().enumerate() {
+            let at = block * SUMMED + place;
+            *sum += terms[at];
+            sums[at] = *sum;
         }
     }
 }

@@ -87,8 +87,8 @@ pub struct Row<'a> {
 pub trait Columns: Default + Send {
     /// Adds the rows of `later`, of which its room is left.
     fn append(&mut self, later: &mut Self);
-    /// Has room for so many times the rows that are there, if they may be large.
-    fn expect(&mut self, _times: usize) {}
+    /// Has room for the rows of all parts, if they may be large; those of `done` are there.
+    fn expect(&mut self, _done: usize, _parts: usize) {}
 }
 
 impl<T: Send> Columns for Vec<T> {

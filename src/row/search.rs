@@ -2,7 +2,7 @@
 
 use super::blocks::{BLOCK, Block};
 use crate::element::{Element, Real};
-use crate::select::{Catch, LanesOfPieces, LookAgain, Selection, Settle, Span};
+use crate::select::{Catch, LanesOfPieces, LookAgain, Selection, Settle, Span, Wanted};
 use crate::simd::Simd;
 
 /// Blocks of a row that can't be read where it lies that are kept to be read again: 64
@@ -22,9 +22,9 @@ impl<R: Real> Search<R> {
         Self { selection: Selection::new(), kept: Vec::new() }
     }
 
-    /// Starts with another row, of `len` logits, `k` of which are wanted.
-    pub(crate) fn restart(&mut self, k: usize, len: usize) {
-        self.selection.restart(k, len);
+    /// Starts with another row, of `len` logits, one or more of which are wanted.
+    pub(crate) fn restart(&mut self, wanted: Wanted, len: usize) {
+        self.selection.restart(wanted, len);
         self.kept.clear();
     }
 

@@ -238,7 +238,11 @@ pub(super) fn log2(count: usize) -> f64 {
 
 /// How many numbers are above `value`.
 #[inline(always)]
-fn count_above<S: Simd, E: Element>(simd: S, numbers: [&[u8]; 2], value: E::Lane) -> usize {
+pub(super) fn count_above<S: Simd, E: Element>(
+    simd: S,
+    numbers: [&[u8]; 2],
+    value: E::Lane,
+) -> usize {
     let value = Vector::<E, S>::splat(simd, value);
     let mut counters = [<Vector<E, S> as Lanes>::counter(simd); 2];
     for bytes in numbers {

@@ -47,11 +47,10 @@ impl Forecast {
         self.level.is_nan()
     }
 
-    /// The value that [as many](aim) logits of a row exceed as are to be caught for `k`, if
-    /// that can be told from its level.
-    pub(super) fn value(&mut self, level: f64, k: usize) -> Option<f64> {
+    /// The value that `count` logits of a row exceed, if that can be told from its level.
+    pub(super) fn value(&mut self, level: f64, count: usize) -> Option<f64> {
         self.level = level;
-        let log_count = log2(aim(k));
+        let log_count = log2(count);
         let offset = self.offset_for(log_count);
         let value = level + offset;
         value.is_finite().then(|| {
@@ -65,15 +64,21 @@ impl Forecast {
         self.offset + self.fall * (self.log_count - log_count)
     }
 
-    /// Learns from a row of so many groups that about `k` logits are above `value`, and how
-    /// they fall there.
-    pub(super) fn learn(&mut self, value: f64, k: usize, fall: f64, groups: usize) {
+    /// Learns where `count` logits are above a value from a row of so many groups, of which
+    /// about `k` logits are above `value`, and from how they fall there.
+    pub(super) fn learn(
+        &mut self,
+        (value, k): (f64, usize),
+        count: usize,
+        fall: f64,
+        groups: usize,
+    ) {
         let fall = self.no_steeper(fall, value, k, groups);
         let is_known = (value - self.level).is_finite() && fall > 0.0 && fall.is_finite();
         if !is_known {
             return;
         }
-        let log_count = log2(aim(k));
+        let log_count = log2(count);
         let offset = value - self.level - fall * (log_count - log2(k));
         // Half of it is the row's own.
         let before = self.offset_for(log_count);
@@ -114,11 +119,4 @@ impl Forecast {
         let excess = (log2(count) - self.log_count).clamp(-most, most);
         self.offset += part * self.fall * excess;
     }
-}
-
-/// How many logits are to be above the value for `k` that are wanted. A quarter more than those,
-/// in place of an eighth, would do for 3 rows of hundreds more in 100, and take 3 % longer in
-/// all. Of a few the places differ more from row to row.
-pub(super) fn aim(k: usize) -> usize {
-    k + k / 8 + (4.0 * (k as f64).sqrt()) as usize + 64_usize.saturating_sub(k / 4)
 }

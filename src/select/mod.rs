@@ -52,7 +52,7 @@ mod span;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use more::More;
+pub(crate) use more::{CountAbove, More};
 pub(crate) use net::LanesOfPieces;
 pub(crate) use span::Span;
 
@@ -65,6 +65,25 @@ use sketch::{Maxima, SHORT, sketch};
 use crate::element::{Element, Real};
 use crate::simd::{Kernel, Simd};
 
+/// How many of the largest logits are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// So many.
+    First(usize),
+    /// About so many: where they are caught, all that were.
+    About(usize),
+}
+
+impl Wanted {
+    /// None.
+    pub(crate) const NOTHING: Self = Self::First(0);
+
+    pub(crate) fn count(self) -> usize {
+        let (Self::First(k) | Self::About(k)) = self;
+        k
+    }
+}
+
 /// A logit of this type with its index.
 type PackedOf<E> = <<E as Element>::Lane as Real>::Packed;
 
@@ -75,6 +94,8 @@ type Own<E> = <<E as Element>::Lane as Real>::Own;
 #[derive(Clone, Debug)]
 pub(crate) struct Selection<R: Real> {
     k: usize,
+    /// Whether all above the net's threshold will do instead: all that is found is so far.
+    is_haul: bool,
     /// Logits of a group.
     step: usize,
     /// Whether what is weighed is caught in a net.
@@ -102,6 +123,7 @@ impl<R: Real> Selection<R> {
     pub(crate) fn new() -> Self {
         Self {
             k: 0,
+            is_haul: false,
             step: sketch::step_for(0),
             catches: false,
             found: Vec::new(),
@@ -118,15 +140,16 @@ impl<R: Real> Selection<R> {
         }
     }
 
-    /// Starts with another row, of `len` logits, `k >= 1` of which are wanted.
-    pub(crate) fn restart(&mut self, k: usize, len: usize) {
-        self.k = k;
-        self.step = sketch::step_for(k);
-        self.catches = self.step == SHORT || net::pays(k, len);
+    /// Starts with another row, of `len` logits, one or more of which are wanted.
+    pub(crate) fn restart(&mut self, wanted: Wanted, len: usize) {
+        self.k = wanted.count();
+        self.is_haul = matches!(wanted, Wanted::About(_));
+        self.step = sketch::step_for(self.k);
+        self.net.restart(wanted);
+        self.catches = self.step == SHORT || self.net.pays(len);
         self.found.clear();
         self.floor = None;
         self.maxima.clear();
-        self.net.restart();
     }
 
     /// Looks at the next block of a span, `start` the index of its first logit. With `FIRST`
@@ -138,13 +161,13 @@ impl<R: Real> Selection<R> {
         block: &[u8],
         start: usize,
     ) -> bool {
-        let Self { k, step, catches, maxima, net, .. } = self;
+        let Self { step, catches, maxima, net, .. } = self;
         if net.threshold().is_none() {
             let doubt = sketch::<S, E, FIRST>(simd, block, *step, maxima);
             // With no weights to tell where they are it takes longer to catch a few than to read
             // their groups again.
             if *catches && (!FIRST || *step == SHORT) {
-                net.cast::<S, E>(simd, *k, *step, maxima.bytes());
+                net.cast::<S, E>(simd, *step, maxima.bytes());
             }
             return doubt;
         }
@@ -259,15 +282,20 @@ impl<E: Element> Kernel for Settle<'_, E> {
         self.selection.found.reserve(self.selection.k.min(self.span.len));
         let bound = match self.hauled(simd) {
             Some(threshold) => threshold,
-            None => self.collected(simd),
+            None => {
+                self.selection.is_haul = false;
+                self.collected(simd)
+            }
         };
         let selection = self.selection;
         selection.maxima.begin_span();
         // All found in this span reach the bound.
-        if selection.found.len() - before >= selection.k {
+        if selection.is_haul || selection.found.len() - before >= selection.k {
             selection.floor = Some(bound);
         }
-        selection.shrink(selection.k);
+        if !selection.is_haul {
+            selection.shrink(selection.k);
+        }
     }
 }
 
@@ -275,8 +303,9 @@ impl<E: Element> Settle<'_, E> {
     /// What was caught while the span was read, if that is enough.
     #[inline(always)]
     fn hauled<S: Simd>(&mut self, simd: S) -> Option<E::Lane> {
-        let Selection { k, floor, maxima, net, found, .. } = &mut *self.selection;
-        net.haul::<S, E>(simd, &self.span, maxima.bytes(), *k, *floor, found)
+        let Selection { k, is_haul, floor, maxima, net, found, .. } = &mut *self.selection;
+        let least = if *is_haul { k.div_ceil(2) } else { *k };
+        net.haul::<S, E>(simd, &self.span, maxima.bytes(), least, *floor, found)
     }
 
     /// What a bound of the span leaves of it.
@@ -333,11 +362,19 @@ impl<R: Real> Kernel for Finish<'_, R> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let selection = self.selection;
-        selection.shrink(selection.k);
+        if !selection.is_haul {
+            selection.shrink(selection.k);
+        }
         order::sort(&mut selection.found, &mut selection.spare);
-        selection.found.truncate(selection.k);
-        if let Some(last) = selection.found.get(selection.k - 1) {
-            selection.net.learn_from_haul(last.value().to_f64(), selection.k);
+        let mut k = selection.k;
+        if selection.is_haul {
+            // How they fall shows in half of what was caught.
+            k = selection.found.len().div_ceil(2);
+        } else {
+            selection.found.truncate(k);
+        }
+        if let Some(last) = k.checked_sub(1).and_then(|last| selection.found.get(last)) {
+            selection.net.learn_from_haul(last.value().to_f64(), k);
         }
         if self.by_index {
             selection.found.sort_unstable_by_key(|packed| packed.index());

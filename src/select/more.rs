@@ -1,5 +1,6 @@
 //! More of the largest logits of a row, some of which are known.
 
+use super::bound::count_above;
 use super::packed::Packed;
 use super::{Selection, Settle, Span, order};
 use crate::element::Element;
@@ -23,11 +24,18 @@ impl<E: Element> Kernel for More<'_, E> {
         let mut known = std::mem::take(&mut selection.found);
         std::mem::swap(&mut selection.found, &mut selection.others);
         selection.found.clear();
-        (selection.k, selection.floor) = (k, None);
+        (selection.k, selection.is_haul, selection.floor) = (k, false, None);
         selection.maxima.join_spans();
-        selection.net.lift();
+        selection.net.leave();
+        let last = known.last().copied();
+        // What the next rows are likely to be like is another question.
+        let guess = selection.guess;
+        if let Some(last) = last {
+            selection.guess.value = last.value();
+        }
         Settle::<E> { selection: &mut *selection, span: row }.run(simd);
-        if let Some(&last) = known.last() {
+        selection.guess = guess;
+        if let Some(last) = last {
             drop_known(&mut selection.found, last);
         }
         let missing = k - known.len();
@@ -36,6 +44,22 @@ impl<E: Element> Kernel for More<'_, E> {
         selection.found.truncate(missing);
         known.extend_from_slice(&selection.found);
         selection.others = std::mem::replace(&mut selection.found, known);
+    }
+}
+
+/// Counts the logits above a value.
+pub(crate) struct CountAbove<'a, E: Element> {
+    pub(crate) row: Span<'a>,
+    pub(crate) x: E::Lane,
+}
+
+impl<E: Element> Kernel for CountAbove<'_, E> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> usize {
+        let Self { row, x } = self;
+        count_above::<S, E>(simd, [row.blocks, row.last], x)
     }
 }
 

@@ -14,9 +14,9 @@
 //! any other. Where that comes of two rows on end the net is cast now and then only.
 
 use super::collect::{FEW, in_order, list_above, take_group, take_lane, take_places};
-use super::forecast::{Forecast, TELLING, aim};
+use super::forecast::{Forecast, TELLING};
 use super::sketch::{LONG, MAXIMA, SHORT, maxima_of};
-use super::{Own, Span};
+use super::{Own, Span, Wanted};
 use crate::element::{Element, Real, Vector};
 use crate::simd::{Lanes, Simd};
 
@@ -38,13 +38,15 @@ const FEW_LANES: [u32; 2] = [12, 2];
 pub(crate) struct Net<R: Real> {
     /// Where to set it.
     forecast: Forecast,
+    /// How many logits are to be above the threshold.
+    aim: usize,
     /// Rows on end from which too little was caught, or too much.
     failures: u8,
     /// Rows that are to go by.
     rest: u8,
     threshold: Option<R>,
-    /// Whether it has been set in this row.
-    is_cast: bool,
+    /// Whether where it was not set tells where to set it.
+    learns: bool,
     /// Steps of the span that had been read when the threshold was set, and their length.
     missed: usize,
     step: usize,
@@ -52,8 +54,6 @@ pub(crate) struct Net<R: Real> {
     caught: Vec<R::Packed>,
     /// Of the row's first span the threshold, how much was caught, and how many groups it has.
     haul: Option<(R, usize, usize)>,
-    /// What is more than that is too much.
-    most: usize,
     places: Vec<u32>,
 }
 
@@ -62,24 +62,25 @@ impl<R: Real> Net<R> {
     pub(crate) fn new() -> Self {
         Self {
             forecast: Forecast::NONE,
+            aim: 0,
             failures: 0,
             rest: 0,
             threshold: None,
-            is_cast: false,
+            learns: true,
             missed: 0,
             step: SHORT,
             caught: Vec::new(),
             haul: None,
-            most: 0,
             places: Vec::new(),
         }
     }
 
     /// Starts with another row.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self, wanted: Wanted) {
+        self.aim = aim(wanted);
         self.rest = self.rest.saturating_sub(1);
         self.forecast.restart();
-        self.is_cast = false;
+        self.learns = true;
         self.haul = None;
         self.lift();
     }
@@ -90,9 +91,15 @@ impl<R: Real> Net<R> {
     }
 
     /// Catches no more in this row.
-    pub(crate) fn lift(&mut self) {
+    fn lift(&mut self) {
         self.threshold = None;
         self.caught.clear();
+    }
+
+    /// Has nothing to do with what becomes of the row.
+    pub(crate) fn leave(&mut self) {
+        self.lift();
+        self.learns = false;
     }
 
     /// Catches no more in a row whose threshold was no good.
@@ -110,13 +117,25 @@ impl<R: Real> Net<R> {
         self.threshold
     }
 
-    /// Sets the threshold for a row of which `k` logits are wanted, if its first blocks are
-    /// what has been read, and these are the maxima of their groups of `step` logits.
+    /// Whether to catch logits that are weighed, in a row of `len`, takes less time than to
+    /// look at all of them once more and to read the groups of the largest again. On a Xeon
+    /// with the features of Granite Rapids, which takes 20 nanoseconds for each that is caught,
+    /// it takes a tenth less for 50 of 128,256, and a twentieth more for 50 of 32,000.
+    pub(crate) fn pays(&self, len: usize) -> bool {
+        len >= 320 * self.aim
+    }
+
+    /// What is more than that is too much.
+    fn most(&self) -> usize {
+        4 * self.aim
+    }
+
+    /// Sets the threshold for a row, if its first blocks are what has been read, and these are
+    /// the maxima of their groups of `step` logits.
     #[inline(always)]
     pub(crate) fn cast<S: Simd, E: Element<Lane = R>>(
         &mut self,
         simd: S,
-        k: usize,
         step: usize,
         maxima: &[u8],
     ) {
@@ -130,13 +149,12 @@ impl<R: Real> Net<R> {
             sum = sum.add(m0.add(m1));
         }
         let level = sum.sum() / (TELLING / step) as f64;
-        if let Some(threshold) = self.forecast.value(level, k)
+        if let Some(threshold) = self.forecast.value(level, self.aim)
             && self.rest == 0
         {
             self.threshold = Some(R::from_f64(threshold));
-            self.is_cast = true;
+            self.learns = false;
             (self.missed, self.step) = (steps, step);
-            self.most = 4 * aim(k);
             self.places.resize(SHORT * E::PAIR + 32, 0);
         }
     }
@@ -228,7 +246,7 @@ impl<R: Real> Net<R> {
             }
             left &= left - 1;
         }
-        if self.caught.len() > self.most {
+        if self.caught.len() > self.most() {
             self.miss();
         }
     }
@@ -260,14 +278,14 @@ impl<R: Real> Net<R> {
                 let listed = list_above::<S, E>(simd, step, start, bound, &mut self.places);
                 take_places::<E>(step, start, &self.places[..listed], &mut self.caught);
             }
-            if self.caught.len() > self.most {
+            if self.caught.len() > self.most() {
                 self.miss();
             }
         }
     }
 
     /// Moves what was caught in a span to `found`, and tells the threshold, if that is all
-    /// that counts of the span: as many as are wanted, or all above what is `floor` to the
+    /// that counts of the span: at `least` so many, or all above what is `floor` to the
     /// row's spans before.
     #[inline(always)]
     pub(crate) fn haul<S: Simd, E: Element<Lane = R>>(
@@ -275,7 +293,7 @@ impl<R: Real> Net<R> {
         simd: S,
         span: &Span,
         maxima: &[u8],
-        k: usize,
+        least: usize,
         floor: Option<R>,
         found: &mut Vec<R::Packed>,
     ) -> Option<R> {
@@ -286,7 +304,8 @@ impl<R: Real> Net<R> {
             self.catch::<S, E>(simd, step, start, pair);
         }
         self.threshold?;
-        let is_all = self.caught.len() >= k || floor.is_some_and(|floor| floor >= threshold);
+        let is_all =
+            self.caught.len() >= least || floor.is_some_and(|floor| floor >= threshold);
         if !is_all {
             self.miss();
             return None;
@@ -295,16 +314,20 @@ impl<R: Real> Net<R> {
         if floor.is_none() {
             self.haul = Some((threshold, self.caught.len(), span.len / self.step));
         }
-        found.extend_from_slice(&self.caught);
-        self.caught.clear();
+        if found.is_empty() {
+            std::mem::swap(found, &mut self.caught);
+        } else {
+            found.extend_from_slice(&self.caught);
+            self.caught.clear();
+        }
         Some(threshold)
     }
 
     /// Learns from a row of so many groups that about `k` logits are above `value`, and how they
     /// fall there, if nothing was to be caught in it.
     pub(crate) fn learn(&mut self, value: f64, k: usize, fall: f64, groups: usize) {
-        if !self.is_cast {
-            self.forecast.learn(value, k, fall, groups);
+        if self.learns {
+            self.forecast.learn((value, k), self.aim, fall, groups);
         }
     }
 
@@ -317,10 +340,14 @@ impl<R: Real> Net<R> {
     }
 }
 
-/// Whether to catch the `k` largest of `len` logits that are weighed takes less time than to
-/// look at all of them once more and to read the groups of those again. On a Xeon with the
-/// features of Granite Rapids, which takes 20 nanoseconds for each that is caught, it takes a
-/// tenth less for 50 of 128,256, and a twentieth more for 50 of 32,000.
-pub(super) fn pays(k: usize, len: usize) -> bool {
-    len >= 320 * aim(k)
+/// How many logits are to be above the threshold. Of those wanted a quarter more, in place of an
+/// eighth, would do for 3 rows of hundreds more in 100, and take 3 % longer in all. Of a few the
+/// places differ more from row to row.
+fn aim(wanted: Wanted) -> usize {
+    let k = wanted.count();
+    let more = match wanted {
+        Wanted::First(k) => k / 8 + (4.0 * (k as f64).sqrt()) as usize,
+        Wanted::About(_) => 0,
+    };
+    k + more + 64_usize.saturating_sub(k / 4)
 }

@@ -1,6 +1,7 @@
 //! Puts packed logits in order.
 
-use super::packed::Packed;
+use super::packed::{Ordered, Packed};
+use crate::element::Real;
 
 /// Fewer than this are sorted by comparison.
 const FEW: usize = 192;
@@ -29,10 +30,12 @@ pub(crate) fn sort<P: Packed>(items: &mut Vec<P>, spare: &mut Vec<P>) {
         first = first.min(descent);
         last = last.max(descent);
     }
+    let scale = Scale::new::<P>(first, last);
+    let (first, last) = (scale.place(first), scale.place(last));
     let bits = u64::BITS - (last - first).leading_zeros();
     let dropped = bits.saturating_sub(PASSES as u32 * DIGIT);
     let width = (bits - dropped).div_ceil(PASSES as u32);
-    let leading = |item: &P| (item.descent() - first) >> dropped;
+    let leading = |item: &P| (scale.place(item.descent()) - first) >> dropped;
     let digit =
         |item: &P, pass: u32| (leading(item) >> (pass * width) & ((1 << width) - 1)) as usize;
     // What is in it does not matter: it is written before it is read.
@@ -60,6 +63,30 @@ pub(crate) fn sort<P: Packed>(items: &mut Vec<P>, spare: &mut Vec<P>) {
         std::mem::swap(items, spare);
     }
     sort_tied(items, |a, b| leading(a) == leading(b));
+}
+
+/// Descents without those of numbers near zero, which are tied: from 2^-8 of the largest on down
+/// there are fifteen times as many numbers as above, and of logits hardly any. With all of
+/// their digits rows with thousands of logits on both sides of zero took 1.4 times as long.
+#[derive(Clone, Copy)]
+struct Scale {
+    /// Descents in between are left out.
+    above: u64,
+    below: u64,
+}
+
+impl Scale {
+    fn new<P: Packed>(first: u64, last: u64) -> Self {
+        let zero = P::new(P::Logit::from_f64(0.0), 0).descent();
+        let farthest = zero.saturating_sub(first).max(last.saturating_sub(zero));
+        let near = farthest.saturating_sub(8 * 32 * P::Logit::STRIDE);
+        Self { above: zero - near, below: zero + near }
+    }
+
+    #[inline(always)]
+    fn place(self, descent: u64) -> u64 {
+        descent.min(self.above) + (descent.max(self.below) - self.below)
+    }
 }
 
 /// Sorts items that are in order but for stretches of tied ones.

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayViewD, Ix3};
 
 use super::packed::{Ordered, Packed};
-use super::{Finish, More, bound, order};
+use super::{Finish, More, Wanted, bound, order};
 use crate::element::{BFloat16, Element, Float16, Float32, Float64, Real};
 use crate::row::blocks::{BLOCK, CHUNK, Scratch};
 use crate::row::part::Part;
@@ -91,7 +91,7 @@ fn select<E: Element>(
     isa: Isa,
     plan: Plan,
     rows: &StridedRows,
-    k: usize,
+    wanted: Wanted,
     searches: &mut Vec<Search<E::Lane>>,
     scratch: &mut Vec<Scratch>,
 ) -> Vec<Vec<Pick>> {
@@ -99,7 +99,7 @@ fn select<E: Element>(
     scratch.resize(count, [0; BLOCK * 8]);
     let mut parts = vec![Part::NONE; count];
     searches.resize_with(count, Search::new);
-    searches.iter_mut().for_each(|search| search.restart(k, rows.vocab()));
+    searches.iter_mut().for_each(|search| search.restart(wanted, rows.vocab()));
     for start in (0..rows.vocab()).step_by(CHUNK) {
         isa.run(Read::<E> {
             stretch: Stretch::new(rows, 0, start, scratch),
@@ -134,8 +134,9 @@ fn selects_what_a_sort_does<E: Encode>() {
                     let k = if k > len { len - (usize::MAX - k).min(len - 1) } else { k };
                     let rows = rows_of::<E>(&bytes, len);
                     for plan in [Plan::Largest, Plan::Varentropy] {
+                        let wanted = Wanted::First(k);
                         let found =
-                            select::<E>(isa, plan, &rows, k, &mut searches, &mut scratch);
+                            select::<E>(isa, plan, &rows, wanted, &mut searches, &mut scratch);
                         let expected = expected::<E>(&bytes, k);
                         assert!(found[0] == expected, "{isa:?} {} {name} {len}: {k}", E::NAME);
                     }
@@ -251,7 +252,8 @@ fn are_searched_alike<E: Encode>(
     let (mut searches, mut scratch) = (Vec::new(), Vec::new());
     for (name, is_caught, bytes) in rows {
         let row = rows_of::<E>(bytes, len);
-        let found = select::<E>(isa, plan, &row, k, &mut searches, &mut scratch);
+        let wanted = Wanted::First(k);
+        let found = select::<E>(isa, plan, &row, wanted, &mut searches, &mut scratch);
         let about = format!("{isa:?} {} {plan:?} {name} {len}: {k}", E::NAME);
         assert!(found[0] == expected::<E>(bytes, k), "{about}");
         let caught = searches[0].selection.net.threshold().is_some();
@@ -264,6 +266,43 @@ fn are_searched_alike<E: Encode>(
         isa.run(More::<E> { selection: &mut search.selection, row, k });
         assert!(picks(&search) == expected::<E>(bytes, k), "{about}, +{k}");
     }
+}
+
+/// About as many as are wanted: as many of the first as come up, and then more of them.
+fn about_as_many_are_the_first<E: Encode>() {
+    for len in [40_000, CHUNK + 20_001] {
+        for (isa, k) in sets().into_iter().flat_map(|isa| [1, 50, 1000].map(|k| (isa, k))) {
+            let (mut searches, mut scratch) = (Vec::new(), Vec::new());
+            let mut others = 0;
+            for (name, _, values) in rows_on_end(len) {
+                let bytes = encoded::<E>(&values);
+                let (rows, plan) = (rows_of::<E>(&bytes, len), Plan::Weights);
+                let wanted = Wanted::About(k);
+                let found = select::<E>(isa, plan, &rows, wanted, &mut searches, &mut scratch);
+                let about = format!("{isa:?} {} {name} {len}: about {k}", E::NAME);
+                let count = found[0].len();
+                assert!(found[0] == expected::<E>(&bytes, count), "{about}");
+                assert!(2 * count >= k && count > 0, "{about}, {count}");
+                others += usize::from(count != k);
+                let mut search = searches[0].clone();
+                let (row, k) = (span::<E>(&bytes, 0..len, &scratch[0]), count + 100);
+                isa.run(More::<E> { selection: &mut search.selection, row, k });
+                assert!(picks(&search) == expected::<E>(&bytes, k), "{about}, +{k}");
+            }
+            // Those that were caught.
+            assert!(others > 3, "{isa:?} {} {len}: about {k}", E::NAME);
+        }
+    }
+}
+
+#[test]
+fn about_as_many_are_the_first_f32() {
+    about_as_many_are_the_first::<Float32>();
+}
+
+#[test]
+fn about_as_many_are_the_first_bf16() {
+    about_as_many_are_the_first::<BFloat16>();
 }
 
 #[test]
@@ -304,7 +343,7 @@ fn gathered_rows_are_searched_alike() {
                         isa,
                         plan,
                         &gathered,
-                        k,
+                        Wanted::First(k),
                         &mut searches,
                         &mut scratch,
                     );

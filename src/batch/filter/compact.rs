@@ -107,10 +107,10 @@ impl Columns for Reals {
         }
     }
 
-    fn expect(&mut self, times: usize) {
+    fn expect(&mut self, done: usize, parts: usize) {
         match self {
-            Reals::Narrow(all) => pages::expect(all, times),
-            Reals::Wide(all) => pages::expect(all, times),
+            Reals::Narrow(all) => pages::expect(all, done, parts),
+            Reals::Wide(all) => pages::expect(all, done, parts),
         }
     }
 }
@@ -129,11 +129,11 @@ impl Columns for Tokens {
         self.log_probs.append(&mut later.log_probs);
     }
 
-    fn expect(&mut self, times: usize) {
+    fn expect(&mut self, done: usize, parts: usize) {
         let Self { ids, logits, log_probs } = self;
-        pages::expect(ids, times);
-        logits.expect(times);
-        log_probs.expect(times);
+        pages::expect(ids, done, parts);
+        logits.expect(done, parts);
+        log_probs.expect(done, parts);
     }
 }
 
@@ -146,8 +146,8 @@ impl Columns for Kept {
         Columns::append(&mut self.undecided, &mut later.undecided);
     }
 
-    fn expect(&mut self, times: usize) {
-        self.tokens.expect(times);
+    fn expect(&mut self, done: usize, parts: usize) {
+        self.tokens.expect(done, parts);
     }
 }
 
@@ -215,7 +215,11 @@ impl Kept {
         for (x, &id) in logits[zeros.clone()].iter_mut().zip(&room.ids[first..end][zeros]) {
             *x = E::widen(&items[id as usize * E::SIZE..][..E::SIZE]).to_f64();
         }
-        tokens.logits.extend(isa, logits, |x| x / left.temperature);
+        if left.temperature == 1.0 {
+            tokens.logits.extend(isa, logits, |x| x);
+        } else {
+            tokens.logits.extend(isa, logits, |x| x / left.temperature);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::filter::{Head, Short};
 use crate::row::part::Kind;
 use crate::row::read::Plan;
 use crate::select::packed::Packed;
-use crate::select::{Finish, Selection};
+use crate::select::{Finish, Selection, Wanted};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -63,10 +63,12 @@ impl<E: Element> Room<E> {
     pub(super) fn filter(&mut self, isa: Isa, row: &StridedRows) -> Decided {
         let vocab = row.vocab();
         let (temperature, moments) = self.chain.first_look();
-        let guess = self.chain.first_guess().unwrap_or_else(|| self.recent.guess());
-        let mut k = guess.clamp(1, vocab);
+        let wanted = match self.chain.first_guess() {
+            Some(k) => Wanted::First(k.clamp(1, vocab)),
+            None => Wanted::About(self.recent.guess().min(vocab)),
+        };
         let plan = if moments { Plan::Entropy } else { Plan::Weights };
-        let part = read::<E>(isa, row, temperature, (plan, k), &mut self.rooms.own);
+        let part = read::<E>(isa, row, temperature, (plan, wanted), &mut self.rooms.own);
         self.largest = if part.nan { f64::NAN } else { part.max };
         if part.kind() != Kind::Valid {
             return Decided::Invalid;
@@ -79,22 +81,21 @@ impl<E: Element> Room<E> {
         if let Some(search) = whole.workspace().searches.first_mut() {
             isa.run(Finish { selection: &mut search.selection, by_index: false });
         }
-        let mut complete = take(isa, whole.workspace(), (k, vocab), logits, ids);
+        let mut complete = take(isa, whole.workspace(), vocab, logits, ids);
         let decided = loop {
             let head = Head { logits, complete };
-            match chain.run(isa, head, &mut whole, weighed, swaps) {
+            let k = match chain.run(isa, head, &mut whole, weighed, swaps) {
                 Ok(left) => break Decided::Left(left),
                 Err(_) if complete => break Decided::Undecided,
                 Err(Short::Uncertain) if whole.refine(head, weighed) => continue,
-                Err(Short::Uncertain) => k = vocab,
-                // More than a third of the order is as well sorted.
-                Err(Short::More(wanted)) => {
-                    k = if wanted > vocab / 3 { vocab } else { wanted };
-                }
-            }
+                Err(Short::Uncertain) => vocab,
+                // More than half of the order is as well sorted.
+                Err(Short::More(wanted)) if wanted > vocab / 2 => vocab,
+                Err(Short::More(wanted)) => wanted,
+            };
             whole.workspace().look_for_more(isa, row, k);
             weighed.clear();
-            complete = take(isa, whole.workspace(), (k, vocab), logits, ids);
+            complete = take(isa, whole.workspace(), vocab, logits, ids);
         };
         if let Decided::Left(left) = &decided {
             self.recent.push(left.end);
@@ -111,15 +112,15 @@ impl<E: Element> Room<E> {
 fn take<E: Element>(
     isa: Isa,
     workspace: &mut Workspace<E>,
-    (k, vocab): (usize, usize),
+    vocab: usize,
     logits: &mut Vec<f64>,
     ids: &mut Vec<u32>,
 ) -> bool {
     let Some(search) = workspace.searches.first() else { return false };
     let selection = &search.selection;
-    let known = selection.above_infinity();
+    let (found, known) = (selection.packed().len(), selection.above_infinity());
     isa.run(Listed { selection, known, logits, ids });
-    known < k || k >= vocab
+    known < found || found >= vocab
 }
 
 /// The first tokens of the order as a chain sees them, behind those that it has seen.

@@ -14,6 +14,7 @@ use crate::filter::{Head, Spread, Whole, WholeSums};
 use crate::row::blocks::CHUNK;
 use crate::row::part::Part;
 use crate::row::read::Plan;
+use crate::select::Wanted;
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
 
@@ -25,17 +26,17 @@ const ERROR_OF_32_BITS: f64 = 4e-6;
 /// The same in 64-bit lanes: 4e-14 in the tests.
 const ERROR_OF_64_BITS: f64 = 1e-12;
 
-/// Reads a row for the sums of a plan, and for its first `top_k` tokens.
+/// Reads a row for the sums of a plan, and for the first tokens of its order.
 pub(crate) fn read<E: Element>(
     isa: Isa,
     row: &StridedRows,
     temperature: f64,
-    (plan, top_k): (Plan, usize),
+    (plan, wanted): (Plan, Wanted),
     workspace: &mut Workspace<E>,
 ) -> Part {
     let batch =
         Batch { rows: row.row(0), temperatures: PerRow::One(temperature), targets: None };
-    let reader = Reader { batch: &batch, isa, plan, top_k };
+    let reader = Reader { batch: &batch, isa, plan, wanted };
     reader.open(0, 1, workspace);
     for start in (0..row.vocab()).step_by(CHUNK) {
         reader.read(0, start, workspace);
@@ -174,7 +175,13 @@ impl<'a, E: Element> OfRow<'a, E> {
             Way::Wide if E::NAME != Float64::NAME => {
                 self.widen();
                 let row = StridedRows::of_row(&self.rooms.widened, Float64::SIZE);
-                let part = read(isa, &row, temperature, (plan, 0), &mut self.rooms.wide);
+                let part = read(
+                    isa,
+                    &row,
+                    temperature,
+                    (plan, Wanted::NOTHING),
+                    &mut self.rooms.wide,
+                );
                 sums_of(&part, ERROR_OF_64_BITS)
             }
             Way::Apart(cut) => match self.apart(cut, temperature) {
@@ -182,7 +189,13 @@ impl<'a, E: Element> OfRow<'a, E> {
                 None => self.sums_by(Way::Wide, temperature),
             },
             Way::Fast | Way::Wide => {
-                let part = read(isa, self.row, temperature, (plan, 0), &mut self.rooms.own);
+                let part = read(
+                    isa,
+                    self.row,
+                    temperature,
+                    (plan, Wanted::NOTHING),
+                    &mut self.rooms.own,
+                );
                 sums_of(&part, error_of::<E>())
             }
         };
@@ -230,6 +243,10 @@ impl<E: Element> Whole for OfRow<'_, E> {
 
     fn first_sums(&mut self, temperature: f64) -> WholeSums {
         self.sums_by(self.first, temperature)
+    }
+
+    fn count_above(&mut self, x: f64) -> usize {
+        self.rooms.own.count_above(self.isa, self.row, x)
     }
 
     fn spread(&mut self) -> Spread {
