@@ -11,6 +11,9 @@ use crate::simd::Isa;
 /// count, for those that come after.
 const DYNAMIC_ROUNDING: f64 = 1e-12;
 
+/// What is less than the rest of the head over this has lost too many digits in a difference.
+const LITTLE: f64 = 16.0;
+
 /// What to do with a row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chain {
@@ -231,7 +234,10 @@ fn log_mass<W: Whole>(head: Head, whole: &mut W, weighed: &Weighed, left: &Left)
     } else {
         logits[top..end].iter().map(weight).sum()
     };
-    let behind = (sums.count - top as f64) + (sums.rest - head_rest).max(0.0);
+    let mut behind = (sums.count - top as f64) + (sums.rest - head_rest).max(0.0);
+    if behind < head_rest / LITTLE {
+        behind = whole.behind(logits[end - 1], end, temperature).unwrap_or(behind);
+    }
     let (gone, total) = ((before + behind) / (sums.count + sums.rest), sums.count + sums.rest);
     if gone < 0.5 { (-gone).ln_1p() } else { kept.ln() - total.ln() - lowered }
 }

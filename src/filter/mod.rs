@@ -56,6 +56,10 @@ pub(crate) trait Whole {
     /// The same sums as they are made first, whatever has been decided since: what else
     /// is known of a row has no say in their bits.
     fn first_sums(&mut self, temperature: f64) -> WholeSums;
+    /// The weights of the tokens behind the first `end` of the order, the last of which has the
+    /// logit `last`: as exact, relative to themselves, as those of all tokens. `None` where
+    /// they can't be made so.
+    fn behind(&mut self, last: f64, end: usize, temperature: f64) -> Option<f64>;
     /// How many logits are above `x`, up to the rounding of their type.
     fn count_above(&mut self, x: f64) -> usize;
     /// How the logits spread.

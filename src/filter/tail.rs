@@ -1,25 +1,21 @@
 //! The weights of the tokens behind those of a head, added up.
 
-use std::marker::PhantomData;
-
 use crate::element::{Element, Real, Vector};
 use crate::math::exp2::Weigher;
 use crate::row::blocks::{BLOCK, Block, Scratch};
 use crate::row::mode::BELOW;
 use crate::row::moments::{Frame, Room, moments};
 use crate::row::scaling::{Scaling, Shifter};
-use crate::select::packed::Ordered;
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// Adds up a row whose items lie together, from the cache.
-pub(crate) struct SumTail<'a, E> {
+pub(crate) struct SumTail<'a, E: Element> {
     pub(crate) row: &'a [u8],
     pub(crate) temperature: f64,
     /// The largest logit.
     pub(crate) max: f64,
-    /// Those above this one are left out.
-    pub(crate) last: f64,
-    pub(crate) element: PhantomData<E>,
+    /// What is not below this one is left out.
+    pub(crate) bound: E::Lane,
 }
 
 impl<E: Element> Kernel for SumTail<'_, E> {
@@ -29,15 +25,13 @@ impl<E: Element> Kernel for SumTail<'_, E> {
     /// As exact, relative to itself, as the sum of all weights.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Option<f64> {
-        let Self { row, temperature, max, last, .. } = self;
+        let Self { row, temperature, max, bound } = self;
         let scaling = Scaling::new::<E::Lane>(temperature);
         if !scaling.is_plain_for::<E::Lane>(max) {
             return None;
         }
         let exponent = max * scaling.rate;
         let reference = exponent.ceil();
-        // The next number, so that those equal to the last are taken along.
-        let bound = E::Lane::at_place(E::Lane::from_f64(last).place() + 1);
         let zero = Vector::<E, S>::splat(simd, E::Lane::from_f64(0.0));
         let frame = Frame {
             weigher: Weigher::new(simd, scaling.rate, reference),

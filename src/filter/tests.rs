@@ -28,6 +28,12 @@ impl Whole for Row {
         self.sums(temperature)
     }
 
+    fn behind(&mut self, last: f64, end: usize, temperature: f64) -> Option<f64> {
+        assert_eq!(self.0[end - 1].to_bits(), last.to_bits());
+        let weights = self.0[end..].iter().map(|x| ((x - self.0[0]) / temperature).exp());
+        Some(weights.sum())
+    }
+
     fn count_above(&mut self, x: f64) -> usize {
         self.0.partition_point(|&logit| logit > x)
     }

@@ -66,6 +66,31 @@ def test_batches(chain: dict[str, Any]) -> None:
     np.testing.assert_array_equal(again, ids[shuffled])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        *CHAINS,
+        {"top_p": 0.99},
+        {"top_p": 0.5, "temperature": 2.0},
+        {"min_p": 0.01},
+        {"epsilon": 1e-4},
+        {"typical_p": 0.9, "top_p": 0.9, "joint": True},
+    ],
+    ids=str,
+)
+def test_rows_of_every_size_of_nucleus(chain: dict[str, Any], dtype: Any) -> None:
+    # How much of a row's order is looked at first is told by the rows before.
+    spread = np.repeat([0.05, 3.0, 0.5, 6.0], 6)[:, None]
+    logits = (np.random.default_rng(3).normal(0, 1, (24, 6000)) * spread).astype(dtype)
+    kept = logitkit.candidates(logits, threads=1, **chain)
+    for row in range(24):
+        own, alone = kept.row(row), logitkit.candidates(logits[row], **chain)
+        for name in ("ids", "logits", "log_probs"):
+            np.testing.assert_array_equal(getattr(own, name), getattr(alone, name))
+        assert kept.log_kept_mass[row] == alone.log_kept_mass
+
+
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
 def test_instruction_sets(every_set: list[str], chain: dict[str, Any]) -> None:
     results = {}

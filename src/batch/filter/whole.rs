@@ -9,12 +9,13 @@ use crate::element::{Element, Float64, Real};
 use crate::filter::bounded::ROUNDING;
 use crate::filter::spread::ReadSpread;
 use crate::filter::tail::SumTail;
-use crate::filter::weighed::Weighed;
+use crate::filter::weighed::{Weighed, gap};
 use crate::filter::{Head, Spread, Whole, WholeSums};
 use crate::row::blocks::CHUNK;
 use crate::row::part::Part;
 use crate::row::read::Plan;
 use crate::select::Wanted;
+use crate::select::packed::Ordered;
 use crate::simd::Isa;
 use crate::simd::strided::StridedRows;
 
@@ -210,8 +211,10 @@ impl<'a, E: Element> OfRow<'a, E> {
             return None;
         }
         let Cut { last, count, rest: own, .. } = cut;
-        let (row, element) = (self.row.contiguous_row(0), PhantomData::<E>);
-        let tail = SumTail { row, temperature, max: self.max, last, element };
+        let row = self.row.contiguous_row(0);
+        // The next number, so that those equal to the last are taken along.
+        let bound = E::Lane::at_place(E::Lane::from_f64(last).place() + 1);
+        let tail = SumTail::<E> { row, temperature, max: self.max, bound };
         let tail = self.isa.run(tail)?;
         let rest = own + tail;
         let error = ((count + own) * ROUNDING + tail * error_of::<E>()) / rest;
@@ -243,6 +246,23 @@ impl<E: Element> Whole for OfRow<'_, E> {
 
     fn first_sums(&mut self, temperature: f64) -> WholeSums {
         self.sums_by(self.first, temperature)
+    }
+
+    fn behind(&mut self, last: f64, end: usize, temperature: f64) -> Option<f64> {
+        let (isa, max, bound) = (self.isa, self.max, E::Lane::from_f64(last));
+        let below = if self.first == Way::Wide && E::NAME != Float64::NAME {
+            self.widen();
+            let row = &*self.rooms.widened;
+            isa.run(SumTail::<Float64> { row, temperature, max, bound: last })?
+        } else {
+            let row = self.row.contiguous_row(0);
+            isa.run(SumTail::<E> { row, temperature, max, bound })?
+        };
+        // Both zeros are equal.
+        let lowest = if last == 0.0 { E::Lane::from_f64(-0.0) } else { bound };
+        let before = E::Lane::at_place(lowest.place() - 1);
+        let equal = self.count_above(before.to_f64()).saturating_sub(end);
+        Some(below + equal as f64 * (-gap(max, last, temperature)).exp())
     }
 
     fn count_above(&mut self, x: f64) -> usize {
