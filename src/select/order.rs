@@ -31,11 +31,26 @@ pub(crate) fn sort<P: Packed>(items: &mut Vec<P>, spare: &mut Vec<P>) {
         last = last.max(descent);
     }
     let scale = Scale::new::<P>(first, last);
-    let (first, last) = (scale.place(first), scale.place(last));
+    if scale.leaves_all(first, last) {
+        distribute(items, spare, [first, last], |descent| descent);
+    } else {
+        let ends = [scale.place(first), scale.place(last)];
+        distribute(items, spare, ends, |descent| scale.place(descent));
+    }
+}
+
+/// Sorts items whose descents have their places on a scale between those of `ends`.
+#[inline(always)]
+fn distribute<P: Packed>(
+    items: &mut Vec<P>,
+    spare: &mut Vec<P>,
+    [first, last]: [u64; 2],
+    place: impl Fn(u64) -> u64,
+) {
     let bits = u64::BITS - (last - first).leading_zeros();
     let dropped = bits.saturating_sub(PASSES as u32 * DIGIT);
     let width = (bits - dropped).div_ceil(PASSES as u32);
-    let leading = |item: &P| (scale.place(item.descent()) - first) >> dropped;
+    let leading = |item: &P| (place(item.descent()) - first) >> dropped;
     let digit =
         |item: &P, pass: u32| (leading(item) >> (pass * width) & ((1 << width) - 1)) as usize;
     // What is in it does not matter: it is written before it is read.
@@ -66,8 +81,8 @@ pub(crate) fn sort<P: Packed>(items: &mut Vec<P>, spare: &mut Vec<P>) {
 }
 
 /// Descents without those of numbers near zero, which are tied: from 2^-8 of the largest on down
-/// there are fifteen times as many numbers as above, and of logits hardly any. With all of
-/// their digits rows with thousands of logits on both sides of zero took 1.4 times as long.
+/// there are fifteen times as many `f32` as above, and of logits hardly any. On a scale with
+/// all of them the leading digits would leave thousands of logits on both sides of zero tied.
 #[derive(Clone, Copy)]
 struct Scale {
     /// Descents in between are left out.
@@ -81,6 +96,11 @@ impl Scale {
         let farthest = zero.saturating_sub(first).max(last.saturating_sub(zero));
         let near = farthest.saturating_sub(8 * 32 * P::Logit::STRIDE);
         Self { above: zero - near, below: zero + near }
+    }
+
+    /// Whether there are none to be left out between these.
+    fn leaves_all(self, first: u64, last: u64) -> bool {
+        last <= self.above || first >= self.below
     }
 
     #[inline(always)]
