@@ -9,16 +9,16 @@ const COUNTS: usize = 64;
 
 /// Logits from one value down to another, whose number is taken to grow exponentially, as it
 /// does nearly where it doubles.
-#[derive(Clone, Copy)]
 struct Growth {
     /// Of the logits above the first value.
     count: f64,
-    /// For each nat of a logit, the logarithm of the count grows by this.
+    /// By so much the logarithm of the count rises for each unit of a logit.
     rise: f64,
-    /// Mass for a nat of a logit, at the first value.
+    /// Mass for a unit of a logit, at the first value.
     density: f64,
-    /// By this the logarithm of the density falls.
+    /// By so much the logarithm of the density falls.
     fall: f64,
+    /// From the first value down to the last.
     length: f64,
 }
 
@@ -65,7 +65,7 @@ impl<W: Whole> Seen<'_, W> {
         for growth in growths {
             let mass = growth.mass();
             if left <= mass && mass > 0.0 {
-                let wanted = growth.count_with(left);
+                let wanted = growth.count_with(left).max(known as f64);
                 let slack = (wanted - known as f64) / 16.0 + 8.0;
                 return Short::More(before + (wanted + slack) as usize);
             }
