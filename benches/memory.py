@@ -47,6 +47,7 @@ def main(implementation: str, statistic_name: str, dtype: str, nbytes: int) -> N
     statistic = next(each for each in STATISTICS if each.name == statistic_name)
     itemsize = make_logits(2, _VOCAB, dtype).values.itemsize
     logits = make_logits(max(2, nbytes // (_VOCAB * itemsize)), _VOCAB, dtype)
+    logits = statistic.rows(logits)
     _bind(implementation, statistic, logits.head(2 * _VOCAB * itemsize))()
     call = _bind(implementation, statistic, logits)
     _CLEAR_REFS.write_text(_RESET_PEAK)

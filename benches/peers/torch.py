@@ -104,6 +104,7 @@ def _formulas() -> dict[str, _Formula]:
 
     return {
         "candidates top_p": lambda x, _: top_p(x, 0.9),
+        "candidates top_p of flat rows": lambda x, _: top_p(x, 0.9),
         "candidates chain": chain,
         "filter_logits top_p": lambda x, _: top_p(x, 0.9),
         "sample": sample,
@@ -143,6 +144,7 @@ class TorchEager(Peer):
         {
             "candidates chain",
             "candidates top_p",
+            "candidates top_p of flat rows",
             "cross_entropy",
             "cross_entropy with gradient",
             "entropy",
@@ -188,7 +190,8 @@ class TorchCompiled(TorchEager):
     statistics = (
         TorchEager.statistics
         - {"cross_entropy with gradient", "kl_divergence with gradient"}
-        - {"candidates chain", "candidates top_p", "filter_logits top_p", "sample", "sample chain"}
+        - {"candidates chain", "candidates top_p", "candidates top_p of flat rows"}
+        - {"filter_logits top_p", "sample", "sample chain"}
         - TOP_K_NAMES
     )
 

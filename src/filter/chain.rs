@@ -11,9 +11,11 @@ use crate::simd::Isa;
 /// count, for those that come after.
 const DYNAMIC_ROUNDING: f64 = 1e-12;
 
-/// What is less than the rest of the head over this has lost so many digits in a difference that
-/// it is added up, which takes a fifth of the time of a row.
-const LITTLE: f64 = 1000.0;
+/// What is less than this of the whole is added up, which takes a fifth of the time of a row: the
+/// difference of the whole and what is kept has too few digits there.
+const LITTLE: f64 = 1e-3;
+/// It has enough if no more than so many times as much was taken away.
+const TAKEN: f64 = 16.0;
 
 /// What to do with a row.
 #[derive(Clone, Debug, Default)]
@@ -227,6 +229,7 @@ fn log_mass<W: Whole>(head: Head, whole: &mut W, weighed: &Weighed, left: &Left)
     let weight = |&x: &f64| (-gap(logits[0], x, temperature)).exp();
     let before: f64 = logits[..first].iter().map(weight).sum();
     let sums = whole.first_sums(temperature);
+    let total = sums.count + sums.rest;
     // Those equal to the largest apart, so that little that is gone has its digits.
     let top = logits[..end].iter().take_while(|&&x| x == logits[0]).count();
     let head_rest: f64 = if first == 0 {
@@ -236,10 +239,10 @@ fn log_mass<W: Whole>(head: Head, whole: &mut W, weighed: &Weighed, left: &Left)
         logits[top..end].iter().map(weight).sum()
     };
     let mut behind = (sums.count - top as f64) + (sums.rest - head_rest).max(0.0);
-    if behind < head_rest / LITTLE {
+    if behind < total * LITTLE && behind < head_rest / TAKEN {
         behind = whole.behind(logits[end - 1], end, temperature).unwrap_or(behind);
     }
-    let (gone, total) = ((before + behind) / (sums.count + sums.rest), sums.count + sums.rest);
+    let gone = (before + behind) / total;
     if gone < 0.5 { (-gone).ln_1p() } else { kept.ln() - total.ln() - lowered }
 }
 

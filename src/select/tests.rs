@@ -396,7 +396,7 @@ fn places_are_in_the_order_of_the_numbers() {
 #[test]
 fn sorts_by_logit_then_index() {
     let mut random = Random(11);
-    for len in [0, 1, 100, 191, 192, 300, 5000] {
+    for len in [0, 1, 63, 64, 199, 200, 300, 512, 2999, 5000] {
         for spread in [0.0, 1.0, 8.0, 1e30] {
             for digits in [1.0, 1e9] {
                 let logits: Vec<f64> = (0..len)
