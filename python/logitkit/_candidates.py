@@ -60,7 +60,7 @@ class Candidates:
         candidates had among all tokens, at the temperature at which the chain ends. Added to
         `log_probs` it gives the log-probabilities before the filters. 0 where nothing went, and
         at temperature 0; NaN where the row is not valid. Exact to 1e-7, and where less than a
-        thousandth went to 1e-6 of what did; of float64 logits to 1e-10 of what went.
+        millionth went to 1e-6 of what did; of float64 logits to 1e-12 and 1e-10.
     valid : array of bool
         Of that shape: False where a row has a NaN, +inf or nothing finite, and so no candidates.
     vocab : int
