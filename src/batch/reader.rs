@@ -11,7 +11,7 @@ use crate::row::part::Part;
 use crate::row::read::{Plan, Read, Stretch, span};
 use crate::row::search::Search;
 use crate::row::{Row, Statistic};
-use crate::select::{CountAbove, Finish, More, Wanted};
+use crate::select::{CountAbove, Finish, More, Span, Wanted};
 use crate::simd::strided::StridedRows;
 use crate::simd::{Isa, ahead};
 
@@ -46,18 +46,23 @@ impl<E: Element> Workspace<E> {
     /// Looks for the `k` largest logits of the one row that has been read, which lies
     /// together: more than are known.
     pub(super) fn look_for_more(&mut self, isa: Isa, row: &StridedRows, k: usize) {
-        if let (Some(search), [scratch]) = (self.searches.first_mut(), &self.scratch[..]) {
-            let row = span::<E>(row.contiguous_row(0), 0..row.vocab(), scratch);
+        let row = whole::<E>(row, &self.scratch);
+        if let (Some(search), Some(row)) = (self.searches.first_mut(), row) {
             isa.run(More::<E> { selection: &mut search.selection, row, k });
         }
     }
 
     /// How many logits of that row are above `x`, up to the rounding of its type.
     pub(super) fn count_above(&self, isa: Isa, row: &StridedRows, x: f64) -> usize {
-        let [scratch] = &self.scratch[..] else { return 0 };
-        let row = span::<E>(row.contiguous_row(0), 0..row.vocab(), scratch);
-        isa.run(CountAbove::<E> { row, x: E::Lane::from_f64(x) })
+        let count = |row| isa.run(CountAbove::<E> { row, x: E::Lane::from_f64(x) });
+        whole::<E>(row, &self.scratch).map_or(0, count)
     }
+}
+
+/// All of a row that lies together, if it is the one that has been read.
+fn whole<'a, E: Element>(row: &'a StridedRows, scratch: &'a [Scratch]) -> Option<Span<'a>> {
+    let [scratch] = scratch else { return None };
+    Some(span::<E>(row.contiguous_row(0), 0..row.vocab(), scratch))
 }
 
 /// Reads groups of rows: one row, or a tile of neighbours that are not contiguous.

@@ -54,24 +54,22 @@ impl<W: Whole> Seen<'_, W> {
         let mut found = 0.0;
         let mut growths = Vec::new();
         for growth in self.growths() {
-            found += growth.mass();
-            growths.push(growth);
+            let mass = growth.mass();
+            growths.push((found, growth));
+            found += mass;
             if found >= missing {
                 break;
             }
         }
         // Where they end first, nearly all is wanted: then as much of what they have.
-        let mut left = if found >= missing { missing } else { missing * (found / others) };
-        for growth in growths {
-            let mass = growth.mass();
-            if left <= mass && mass > 0.0 {
-                let wanted = growth.count_with(left).max(known as f64);
-                let slack = (wanted - known as f64) / 16.0 + 8.0;
-                return Short::More(before + (wanted + slack) as usize);
-            }
-            left -= mass;
-        }
-        self.more()
+        let wanted = if found >= missing { missing } else { missing * (found / others) };
+        let Some((found, last)) = growths.into_iter().rfind(|(found, _)| *found < wanted)
+        else {
+            return self.more();
+        };
+        let count = last.count_with(wanted - found).max(known as f64);
+        let slack = (count - known as f64) / 16.0 + 8.0;
+        Short::More(before + (count + slack) as usize)
     }
 
     /// How the logits below those known grow in number, as far as they weigh anything.

@@ -222,9 +222,9 @@ impl<R: Real> Selection<R> {
     }
 
     /// Drops what is not among the `k` largest found, if that is so much that it would be in
-    /// the way.
+    /// the way, and is not wanted.
     fn shrink(&mut self, k: usize) {
-        if self.found.len() > k + k / 2 + 16 {
+        if !self.is_haul && self.found.len() > k + k / 2 + 16 {
             self.found.select_nth_unstable(k - 1);
             self.found.truncate(k);
         }
@@ -293,9 +293,7 @@ impl<E: Element> Kernel for Settle<'_, E> {
         if selection.is_haul || selection.found.len() - before >= selection.k {
             selection.floor = Some(bound);
         }
-        if !selection.is_haul {
-            selection.shrink(selection.k);
-        }
+        selection.shrink(selection.k);
     }
 }
 
@@ -362,9 +360,7 @@ impl<R: Real> Kernel for Finish<'_, R> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let selection = self.selection;
-        if !selection.is_haul {
-            selection.shrink(selection.k);
-        }
+        selection.shrink(selection.k);
         order::sort(&mut selection.found, &mut selection.spare);
         let mut k = selection.k;
         if selection.is_haul {

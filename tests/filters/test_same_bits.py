@@ -31,6 +31,13 @@ def parts(logits: Any, chain: dict[str, Any], **options: Any) -> Iterator[bytes]
     yield logitkit.sample(logits, seed=5, **chain, **options).tobytes()
 
 
+def assert_as_alone(kept: logitkit.Candidates, row: int, logits: Any, chain: Any) -> None:
+    own, alone = kept.row(row), logitkit.candidates(logits, **chain)
+    for name in ("ids", "logits", "log_probs"):
+        np.testing.assert_array_equal(getattr(own, name), getattr(alone, name))
+    assert kept.log_kept_mass[row] == alone.log_kept_mass
+
+
 @pytest.fixture
 def every_set() -> Iterator[list[str]]:
     yield list(_native.instruction_sets()[0])
@@ -57,9 +64,7 @@ def test_batches(chain: dict[str, Any]) -> None:
     kept = logitkit.candidates(LOGITS, **chain)
     ids = logitkit.sample(LOGITS, seed=3, **chain)
     for row in (0, 7, 23):
-        own, alone = kept.row(row), logitkit.candidates(LOGITS[row], **chain)
-        for name in ("ids", "logits", "log_probs"):
-            np.testing.assert_array_equal(getattr(own, name), getattr(alone, name))
+        assert_as_alone(kept, row, LOGITS[row], chain)
         assert logitkit.sample(LOGITS[row], seed=3, row_ids=row, **chain) == ids[row]
     shuffled = RNG.permutation(24)
     again = logitkit.sample(LOGITS[shuffled], seed=3, row_ids=shuffled, **chain)
@@ -85,10 +90,7 @@ def test_rows_of_every_size_of_nucleus(chain: dict[str, Any], dtype: Any) -> Non
     logits = (np.random.default_rng(3).normal(0, 1, (24, 6000)) * spread).astype(dtype)
     kept = logitkit.candidates(logits, threads=1, **chain)
     for row in range(24):
-        own, alone = kept.row(row), logitkit.candidates(logits[row], **chain)
-        for name in ("ids", "logits", "log_probs"):
-            np.testing.assert_array_equal(getattr(own, name), getattr(alone, name))
-        assert kept.log_kept_mass[row] == alone.log_kept_mass
+        assert_as_alone(kept, row, logits[row], chain)
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=str)

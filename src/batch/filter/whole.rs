@@ -171,18 +171,12 @@ impl<'a, E: Element> OfRow<'a, E> {
             return *sums;
         }
         let plan = if self.moments { Plan::Entropy } else { Plan::Weights };
-        let isa = self.isa;
+        let (isa, plan) = (self.isa, (plan, Wanted::NOTHING));
         let sums = match way {
             Way::Wide if E::NAME != Float64::NAME => {
                 self.widen();
                 let row = StridedRows::of_row(&self.rooms.widened, Float64::SIZE);
-                let part = read(
-                    isa,
-                    &row,
-                    temperature,
-                    (plan, Wanted::NOTHING),
-                    &mut self.rooms.wide,
-                );
+                let part = read(isa, &row, temperature, plan, &mut self.rooms.wide);
                 sums_of(&part, ERROR_OF_64_BITS)
             }
             Way::Apart(cut) => match self.apart(cut, temperature) {
@@ -190,13 +184,7 @@ impl<'a, E: Element> OfRow<'a, E> {
                 None => self.sums_by(Way::Wide, temperature),
             },
             Way::Fast | Way::Wide => {
-                let part = read(
-                    isa,
-                    self.row,
-                    temperature,
-                    (plan, Wanted::NOTHING),
-                    &mut self.rooms.own,
-                );
+                let part = read(isa, self.row, temperature, plan, &mut self.rooms.own);
                 sums_of(&part, error_of::<E>())
             }
         };
